@@ -1,0 +1,246 @@
+"""What a client may say. One WebSocket message is one command, an object tagged by `type`.
+
+`id` is an unsigned integer of the client's own, echoed in the one reply. Viewers may send
+`ViewerCommand`; a control socket takes `ControlCommand` as well, by role.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from schemas.models import (
+    MAX_SAFE_INTEGER,
+    Duration,
+    Id,
+    Money,
+    ProductInput,
+    Quantity,
+    Resume,
+    Sku,
+    Timestamp,
+    Url,
+    UserId,
+    Wire,
+)
+
+CommandId = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
+RequestId = Annotated[str, Meta(min_length=1, max_length=64)]
+OrderId = Annotated[str, Meta(min_length=1, max_length=64)]
+Reason = Annotated[str, Meta(max_length=200)]
+
+
+class Hello(Wire, tag="hello", tag_field="type"):
+    """The first command, within 5 s. No `token` where the room admits guests."""
+
+    token: Annotated[str, Meta(max_length=3000)] | None = None
+    resume: Resume | None = None
+
+
+class Ping(Wire, tag="ping", tag_field="type"):
+    """Keeps the socket alive and measures the clock offset. Reply: `pong`."""
+
+    id: CommandId = 0
+    client_time: Annotated[int, Meta(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)] = 0
+
+
+class DanmakuSend(Wire, tag="danmaku.send", tag_field="type"):
+    """Reply: `danmaku.accepted {id, message}`."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=200)]
+    id: CommandId = 0
+
+
+class Like(Wire, tag="like", tag_field="type"):
+    """No reply; the room's counter grows by `count`."""
+
+    count: Annotated[int, Meta(ge=1, le=100)] = 1
+    id: CommandId = 0
+
+
+class OrderPlace(Wire, tag="order.place", tag_field="type"):
+    """Reserve `quantity` units of a product (`sku`) or of a flash sale (`sale`), exactly one of them.
+
+    `pay: true` pays at once with the user's pre-authorised method. Reply: `order.accepted`.
+    """
+
+    request_id: RequestId
+    sku: Sku | None = None
+    sale: Id | None = None
+    quantity: Quantity = 1
+    pay: bool = False
+    id: CommandId = 0
+
+
+class OrderPay(Wire, tag="order.pay", tag_field="type"):
+    order: OrderId
+    id: CommandId = 0
+
+
+class OrderCancel(Wire, tag="order.cancel", tag_field="type"):
+    order: OrderId
+    id: CommandId = 0
+
+
+class OrderRefund(Wire, tag="order.refund", tag_field="type"):
+    order: OrderId
+    reason: Reason = ""
+    id: CommandId = 0
+
+
+class OrderGet(Wire, tag="order.get", tag_field="type"):
+    """Ask for an order by `order` or by the `request_id` it was placed with, exactly one of them."""
+
+    order: OrderId | None = None
+    request_id: RequestId | None = None
+    id: CommandId = 0
+
+
+class RoomStart(Wire, tag="room.start", tag_field="type"):
+    id: CommandId = 0
+
+
+class RoomPause(Wire, tag="room.pause", tag_field="type"):
+    id: CommandId = 0
+
+
+class RoomEnd(Wire, tag="room.end", tag_field="type"):
+    id: CommandId = 0
+
+
+class RoomAnnounce(Wire, tag="room.announce", tag_field="type"):
+    """An empty `text` takes the announcement down."""
+
+    text: Annotated[str, Meta(max_length=500)]
+    id: CommandId = 0
+
+
+class ProductMount(Wire, tag="product.mount", tag_field="type"):
+    product: ProductInput
+    id: CommandId = 0
+
+
+class ProductUpdate(Wire, tag="product.update", tag_field="type"):
+    """Changed fields only; `null` takes an optional field away."""
+
+    sku: Sku
+    title: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
+    price: Money | UnsetType = UNSET
+    image: Url | None | UnsetType = UNSET
+    list_price: Money | None | UnsetType = UNSET
+    per_user_limit: Annotated[int, Meta(ge=1, le=10_000)] | None | UnsetType = UNSET
+    id: CommandId = 0
+
+
+class ProductPin(Wire, tag="product.pin", tag_field="type"):
+    sku: Sku
+    id: CommandId = 0
+
+
+class ProductUnpin(Wire, tag="product.unpin", tag_field="type"):
+    sku: Sku | None = None
+    id: CommandId = 0
+
+
+class ProductUnmount(Wire, tag="product.unmount", tag_field="type"):
+    sku: Sku
+    id: CommandId = 0
+
+
+class ProductSort(Wire, tag="product.sort", tag_field="type"):
+    """Every mounted sku once, in the order of the shelf."""
+
+    skus: Annotated[list[Sku], Meta(max_length=500)]
+    id: CommandId = 0
+
+
+class ProductRestock(Wire, tag="product.restock", tag_field="type"):
+    """Add `delta` units to a product (`sku`) or to a sale (`sale`); negative down to nothing left."""
+
+    delta: Annotated[int, Meta(ge=-(10**9), le=10**9)]
+    sku: Sku | None = None
+    sale: Id | None = None
+    id: CommandId = 0
+
+
+class SaleSchedule(Wire, tag="sale.schedule", tag_field="type"):
+    """Carve `stock` units out of a product and sell them at `price` in a window.
+
+    Exactly one of `starts_at` and `starts_in_ms`; the window is decided by the store's clock.
+    """
+
+    sku: Sku
+    price: Money
+    stock: Annotated[int, Meta(ge=1, le=10**9)]
+    duration_ms: Duration
+    starts_at: Timestamp | None = None
+    starts_in_ms: Annotated[int, Meta(ge=0, le=366 * 86_400_000)] | None = None
+    per_user_limit: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+    hold_ms: Annotated[int, Meta(ge=1_000, le=86_400_000)] | None = None
+    id: CommandId = 0
+
+
+class SaleCancel(Wire, tag="sale.cancel", tag_field="type"):
+    sale: Id
+    id: CommandId = 0
+
+
+class ViewerMute(Wire, tag="viewer.mute", tag_field="type"):
+    """Without `duration_ms` until `viewer.unmute`."""
+
+    user: UserId
+    duration_ms: Duration | None = None
+    reason: Reason = ""
+    id: CommandId = 0
+
+
+class ViewerUnmute(Wire, tag="viewer.unmute", tag_field="type"):
+    user: UserId
+    id: CommandId = 0
+
+
+class ViewerKick(Wire, tag="viewer.kick", tag_field="type"):
+    """Closes the viewer's sockets with 4502 and keeps them out for `duration_ms` (for good without)."""
+
+    user: UserId
+    duration_ms: Duration | None = None
+    reason: Reason = ""
+    id: CommandId = 0
+
+
+class DanmakuRecall(Wire, tag="danmaku.recall", tag_field="type"):
+    message: Annotated[str, Meta(min_length=1, max_length=64)]
+    id: CommandId = 0
+
+
+ViewerCommand = (
+    Hello | Ping | DanmakuSend | Like | OrderPlace | OrderPay | OrderCancel | OrderRefund | OrderGet
+)
+HostCommand = (
+    RoomStart
+    | RoomPause
+    | RoomEnd
+    | RoomAnnounce
+    | ProductMount
+    | ProductUpdate
+    | ProductPin
+    | ProductUnpin
+    | ProductUnmount
+    | ProductSort
+    | ProductRestock
+    | SaleSchedule
+    | SaleCancel
+    | ViewerMute
+    | ViewerUnmute
+    | ViewerKick
+    | DanmakuRecall
+)
+ControlCommand = ViewerCommand | HostCommand
+Command = ControlCommand
+
+
+def command_type(command: msgspec.Struct) -> str:
+    """The `type` a command travels under, e.g. `order.place`."""
+    return str(command.__struct_config__.tag)

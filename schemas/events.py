@@ -1,0 +1,240 @@
+"""What the server says. One WebSocket message is one batch: an array of these, tagged by `type`.
+
+Lanes (see `LANE`): L1 events carry `seq` and have no holes; L2 carries the latest value of what
+changed; L3 is sampled; L0 is for one user.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas.codes import HEARTBEAT_MS, ErrorCode, RoomStatus
+from schemas.models import (
+    Countdown,
+    Message,
+    Order,
+    OrderCounts,
+    Product,
+    ProductCounts,
+    RoomSnapshot,
+    Sale,
+    User,
+    Wire,
+)
+
+# ---- L0: direct -----------------------------------------------------------------------------
+
+
+class Welcome(Wire, tag="welcome", tag_field="type"):
+    """First event of the first batch. `room` is absent exactly when `recovered`."""
+
+    session: str
+    user: User
+    epoch: str
+    seq: int
+    server_time: int
+    heartbeat_ms: int = HEARTBEAT_MS
+    recovered: bool = False
+    room: RoomSnapshot | None = None
+    orders: list[Order] = msgspec.field(default_factory=list)
+
+
+class Pong(Wire, tag="pong", tag_field="type"):
+    id: int
+    client_time: int
+    server_time: int
+
+
+class DanmakuAccepted(Wire, tag="danmaku.accepted", tag_field="type"):
+    id: int
+    message: str
+
+
+class OrderAccepted(Wire, tag="order.accepted", tag_field="type"):
+    id: int
+    order: Order
+    replayed: bool = False
+
+
+class OrderUpdated(Wire, tag="order.updated", tag_field="type"):
+    order: Order
+
+
+class Done(Wire, tag="done", tag_field="type"):
+    """A control command took effect. `seq`: its event's place in the log; 0 where it makes none."""
+
+    id: int
+    seq: int
+
+
+class Muted(Wire, tag="muted", tag_field="type"):
+    """`until` null: until unmuted; `until` 0: no longer muted."""
+
+    until: int | None
+    reason: str = ""
+
+
+class Kicked(Wire, tag="kicked", tag_field="type"):
+    reason: str = ""
+
+
+class Error(Wire, tag="error", tag_field="type", omit_defaults=True):
+    """A command was refused. `field`: the path of what was wrong; `order`: an order that still stands."""
+
+    code: ErrorCode
+    message: str
+    id: int | None = None
+    field: str | None = None
+    retry_after_ms: int | None = None
+    order: str | None = None
+
+
+# ---- L1: sequenced --------------------------------------------------------------------------
+
+
+class RoomUpdated(Wire, tag="room.updated", tag_field="type", omit_defaults=True):
+    """Changed fields only. An empty `announcement` means it was taken down."""
+
+    seq: int = 0
+    status: RoomStatus | None = None
+    announcement: str | None = None
+
+
+class ProductMounted(Wire, tag="product.mounted", tag_field="type"):
+    product: Product
+    seq: int = 0
+
+
+class ProductUpdated(Wire, tag="product.updated", tag_field="type"):
+    product: Product
+    seq: int = 0
+
+
+class ProductPinned(Wire, tag="product.pinned", tag_field="type"):
+    sku: str | None
+    seq: int = 0
+
+
+class ProductUnmounted(Wire, tag="product.unmounted", tag_field="type"):
+    sku: str
+    seq: int = 0
+
+
+class ProductSorted(Wire, tag="product.sorted", tag_field="type"):
+    skus: list[str]
+    seq: int = 0
+
+
+class SaleScheduled(Wire, tag="sale.scheduled", tag_field="type"):
+    sale: Sale
+    seq: int = 0
+
+
+class SaleStarted(Wire, tag="sale.started", tag_field="type"):
+    sale: str
+    seq: int = 0
+
+
+class SaleSoldOut(Wire, tag="sale.sold_out", tag_field="type"):
+    """Nothing is left for now. Units that come back show as stock and sell while the window lasts."""
+
+    sale: str
+    seq: int = 0
+
+
+class SaleEnded(Wire, tag="sale.ended", tag_field="type"):
+    """`reason`: `time`, `cancelled` or `room_ended`. What was left went back to the product."""
+
+    sale: str
+    reason: str
+    seq: int = 0
+
+
+class DanmakuRecalled(Wire, tag="danmaku.recalled", tag_field="type"):
+    message: str
+    seq: int = 0
+
+
+# ---- L2: state ------------------------------------------------------------------------------
+
+
+class RoomState(Wire, tag="room.state", tag_field="type", omit_defaults=True):
+    """Changed keys only. `stock` is keyed by sku or sale."""
+
+    server_time: int
+    online: int | None = None
+    likes: int | None = None
+    stock: dict[str, int] | None = None
+    countdown: dict[str, Countdown] | None = None
+
+
+class Dashboard(Wire, tag="dashboard", tag_field="type"):
+    """Each second, to control sockets."""
+
+    online: int = 0
+    peak_online: int = 0
+    danmaku_rate: float = 0.0
+    orders: OrderCounts = msgspec.field(default_factory=OrderCounts)
+    revenue: int = 0
+    products: dict[str, ProductCounts] = msgspec.field(default_factory=dict)
+
+
+# ---- L3: chat -------------------------------------------------------------------------------
+
+
+class Danmaku(Message, tag="danmaku", tag_field="type"):
+    pass
+
+
+class DanmakuSkipped(Wire, tag="danmaku.skipped", tag_field="type"):
+    """This many danmaku were sampled away for this viewer since the last one shown."""
+
+    count: int
+
+
+DirectEvent = (
+    Welcome
+    | Pong
+    | DanmakuAccepted
+    | OrderAccepted
+    | OrderUpdated
+    | Done
+    | Muted
+    | Kicked
+    | Error
+)
+SequencedEvent = (
+    RoomUpdated
+    | ProductMounted
+    | ProductUpdated
+    | ProductPinned
+    | ProductUnmounted
+    | ProductSorted
+    | SaleScheduled
+    | SaleStarted
+    | SaleSoldOut
+    | SaleEnded
+    | DanmakuRecalled
+)
+StateEvent = RoomState | Dashboard
+ChatEvent = Danmaku | DanmakuSkipped
+Event = DirectEvent | SequencedEvent | StateEvent | ChatEvent
+
+LANES: dict[str, tuple[type[msgspec.Struct], ...]] = {
+    "L0": (Welcome, Pong, DanmakuAccepted, OrderAccepted, OrderUpdated, Done, Muted, Kicked, Error),
+    "L1": (
+        RoomUpdated,
+        ProductMounted,
+        ProductUpdated,
+        ProductPinned,
+        ProductUnmounted,
+        ProductSorted,
+        SaleScheduled,
+        SaleStarted,
+        SaleSoldOut,
+        SaleEnded,
+        DanmakuRecalled,
+    ),
+    "L2": (RoomState, Dashboard),
+    "L3": (Danmaku, DanmakuSkipped),
+}

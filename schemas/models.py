@@ -1,0 +1,144 @@
+"""The nouns of the wire: users, products, sales, orders, rooms.
+
+Money is integer minor units in the room's currency; times are integer milliseconds since the
+Unix epoch on the server's clock. A type only ever grows: append a field, give it a default.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from schemas.codes import OrderStatus, Role, RoomStatus, SalePhase
+
+MAX_SAFE_INTEGER = 2**53 - 1
+
+Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A room's or a sale's id.")]
+Sku = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}$", description="A product's id in its room.")]
+UserId = Annotated[str, Meta(min_length=1, max_length=128, description="A user's id (`sub`).")]
+Money = Annotated[int, Meta(ge=0, le=10**12, description="Integer minor units of the currency.")]
+Quantity = Annotated[int, Meta(ge=1, le=10_000)]
+Stock = Annotated[int, Meta(ge=0, le=10**9, description="Units.")]
+Timestamp = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER, description="Milliseconds since the Unix epoch.")]
+Duration = Annotated[int, Meta(ge=1, le=366 * 86_400_000, description="Milliseconds.")]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217 code.")]
+Url = Annotated[str, Meta(max_length=2048)]
+
+
+class Wire(Struct, omit_defaults=False, kw_only=True):
+    """Common settings of every wire type; unknown fields are ignored (both sides may grow)."""
+
+
+class User(Wire):
+    id: str
+    name: str
+    role: Role
+
+
+class Product(Wire):
+    """What the shelf shows. `available` is sellable stock, not what was ever mounted."""
+
+    sku: str
+    title: str
+    price: int
+    image: str | None = None
+    list_price: int | None = None
+    per_user_limit: int | None = None
+    available: int = 0
+    pinned: bool = False
+    position: int = 0
+
+
+class ProductInput(Wire):
+    """A product as a host mounts it. `stock` is how many units go on the shelf."""
+
+    sku: Sku
+    title: Annotated[str, Meta(min_length=1, max_length=200)]
+    price: Money
+    stock: Stock
+    image: Url | None = None
+    list_price: Money | None = None
+    per_user_limit: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+
+
+class Sale(Wire):
+    """A flash sale of one product: stock of its own, a price of its own, a window on the store's clock."""
+
+    sale: str
+    sku: str
+    price: int
+    starts_at: int
+    ends_at: int
+    phase: SalePhase
+    available: int = 0
+    per_user_limit: int | None = None
+
+
+class Order(Wire):
+    """An order as its buyer sees it. `version` grows by one at each change."""
+
+    order: str
+    request_id: str
+    sku: str
+    sale: str | None
+    quantity: int
+    amount: int
+    currency: str
+    status: OrderStatus
+    version: int
+    reserved_at: int
+    expires_at: int
+    room: str | None = None
+
+
+class RoomSnapshot(Wire):
+    """Everything a late joiner needs; true at the `seq` that came with it."""
+
+    id: str
+    title: str
+    status: RoomStatus
+    currency: str
+    hosts: list[str]
+    announcement: str | None = None
+    products: list[Product] = msgspec.field(default_factory=list)
+    sales: list[Sale] = msgspec.field(default_factory=list)
+    online: int = 0
+    likes: int = 0
+    stream_url: str | None = None
+    guests: bool = True
+    starts_at: int | None = None
+
+
+class Message(Wire):
+    """One danmaku."""
+
+    message: str
+    user: User
+    text: str
+    at: int
+
+
+class Resume(Wire):
+    """Where the client stopped: the room log's epoch and the last `seq` it applied."""
+
+    epoch: Annotated[str, Meta(max_length=64)]
+    seq: Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
+
+
+class Countdown(Wire):
+    phase: SalePhase
+    remaining_ms: int
+
+
+class OrderCounts(Wire):
+    reserved: int = 0
+    paid: int = 0
+    refunded: int = 0
+
+
+class ProductCounts(Wire):
+    sold: int = 0
+    held: int = 0
+    available: int = 0
