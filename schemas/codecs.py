@@ -7,16 +7,18 @@ needs it (`join`), so the cost of a frame does not grow with who receives it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from schemas.codes import SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK
-from schemas.commands import Command, ControlCommand, ViewerCommand
+from schemas.commands import Command, CommandId, ControlCommand, ViewerCommand
 from schemas.events import Event
 
-_PATH = re.compile(r" - at `(?P<where>key in )?\$(?P<path>[^`]*)`$")
+_PATH = re.compile(r" - at (?P<key>`key` in )?`\$(?P<path>[^`]*)`\Z")
+_MISSING = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
+_SENTENCE_LENGTH = 300
 
 
 class BadCommand(ValueError):
@@ -40,86 +42,94 @@ def split_error(error: Exception) -> tuple[str, str | None]:
 
     >>> split_error(ValueError("Expected `int`, got `str` - at `$.product.price`"))
     ('Expected `int`, got `str`', 'product.price')
+    >>> split_error(ValueError("Object missing required field `sku` - at `$.product`"))
+    ('Object missing required field `sku`', 'product.sku')
     """
-    text = str(error)
-    found = _PATH.search(text)
+    sentence, path = str(error), ""
+    found = _PATH.search(sentence)
     if found is not None:
-        return text[: found.start()], found["path"].lstrip(".") or None
-    missing = re.search(r"missing required field `([^`]+)`", text)
-    return text, missing[1] if missing else None
+        subject = "Object key: " if found["key"] else ""
+        sentence, path = subject + sentence[: found.start()], found["path"].lstrip(".")
+    missing = _MISSING.fullmatch(sentence)
+    if missing is not None:
+        path = f"{path}.{missing['name']}" if path else missing["name"]
+    # The sentence may quote what the client sent: a reply never carries a whole message back.
+    return sentence[:_SENTENCE_LENGTH], path or None
+
+
+class _Identified(msgspec.Struct):
+    """What is still wanted of a message that is no command."""
+
+    id: CommandId | None = None
 
 
 class Codec:
-    """One encoding. `text` says which WebSocket opcode carries it; `name` is its subprotocol."""
+    """One encoding of the wire.
 
-    name: str
-    text: bool
+    `name` is its subprotocol; `text` says which WebSocket opcode carries it. `encode(message)`
+    makes the bytes of one event or command, `join(events)` one batch of events so encoded.
+    """
 
-    def encode(self, event: Any) -> bytes:
-        raise NotImplementedError
-
-    def join(self, events: Sequence[bytes]) -> bytes:
-        """One batch out of events that `encode` made."""
-        raise NotImplementedError
-
-    def decode_viewer(self, data: bytes | str) -> ViewerCommand:
-        """A command of the live socket; raises BadCommand."""
-        raise NotImplementedError
-
-    def decode_control(self, data: bytes | str) -> ControlCommand:
-        """A command of the control socket; raises BadCommand."""
-        raise NotImplementedError
-
-    def decode_batch(self, data: bytes | str) -> list[Event]:
-        """A batch as a client reads it; raises msgspec.MsgspecError."""
-        raise NotImplementedError
-
-
-def _bad(error: msgspec.MsgspecError, raw: Any) -> BadCommand:
-    message, field = split_error(error)
-    identifier = raw.get("id") if isinstance(raw, dict) else None
-    usable = isinstance(identifier, int) and not isinstance(identifier, bool) and identifier >= 0
-    if field is None and isinstance(raw, dict) and "type" not in raw:
-        field = "type"
-    return BadCommand(message, field, identifier if usable else None)
-
-
-class JsonCodec(Codec):
-    name = SUBPROTOCOL_JSON
-    text = True
-
-    def __init__(self) -> None:
-        self.encode = msgspec.json.Encoder().encode  # type: ignore[method-assign]
-        self._viewer = msgspec.json.Decoder(ViewerCommand)
-        self._control = msgspec.json.Decoder(ControlCommand)
-        self._batch = msgspec.json.Decoder(list[Event])
-
-    def join(self, events: Sequence[bytes]) -> bytes:
-        return b"[" + b",".join(events) + b"]"
-
-    def _decode(self, decoder: Any, data: bytes | str) -> Any:
-        try:
-            return decoder.decode(data)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-            try:
-                raw = msgspec.json.decode(data)
-            except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-                raw = None
-            if not isinstance(error, msgspec.MsgspecError):
-                error = msgspec.DecodeError("not a command: nested too deeply or not UTF-8")
-            raise _bad(error, raw) from None
+    def __init__(
+        self,
+        name: str,
+        *,
+        text: bool,
+        encode: Callable[[Any], bytes],
+        decoder: Callable[[Any], Any],
+        join: Callable[[Sequence[bytes]], bytes],
+    ) -> None:
+        self.name = name
+        self.text = text
+        self.encode = encode
+        self.join = join
+        self._viewer = decoder(ViewerCommand)
+        self._control = decoder(ControlCommand)
+        self._batch = decoder(list[Event])
+        self._identified = decoder(_Identified)
 
     def decode_viewer(self, data: bytes | str) -> ViewerCommand:
+        """A command of the live socket; raises BadCommand and nothing else."""
         command: ViewerCommand = self._decode(self._viewer, data)
         return command
 
     def decode_control(self, data: bytes | str) -> ControlCommand:
+        """A command of the control socket; raises BadCommand and nothing else."""
         command: ControlCommand = self._decode(self._control, data)
         return command
 
     def decode_batch(self, data: bytes | str) -> list[Event]:
+        """A batch as a client reads it; raises msgspec.MsgspecError, or ValueError when not UTF-8."""
         batch: list[Event] = self._batch.decode(data)
         return batch
+
+    def _decode(self, decoder: Any, data: bytes | str) -> Any:
+        if not self.text and isinstance(data, str):
+            raise BadCommand("Expected a binary message", None, None)
+        try:
+            return decoder.decode(data)
+        except msgspec.MsgspecError as error:
+            message, field = split_error(error)
+            raise BadCommand(message, field, self._id_of(data)) from None
+        except RecursionError:
+            raise BadCommand("Nested too deeply", None, self._id_of(data)) from None
+        except ValueError:  # UnicodeError, in either direction
+            raise BadCommand("Not UTF-8", None, self._id_of(data)) from None
+
+    def _id_of(self, data: bytes | str) -> int | None:
+        try:
+            found: _Identified = self._identified.decode(data)
+        except (msgspec.MsgspecError, RecursionError, ValueError):
+            return None
+        return found.id
+
+
+def _join_json(events: Sequence[bytes]) -> bytes:
+    return b"[" + b",".join(events) + b"]"
+
+
+def _join_msgpack(events: Sequence[bytes]) -> bytes:
+    return _array_header(len(events)) + b"".join(events)
 
 
 def _array_header(length: int) -> bytes:
@@ -131,48 +141,20 @@ def _array_header(length: int) -> bytes:
     return b"\xdd" + length.to_bytes(4, "big")
 
 
-class MsgpackCodec(Codec):
-    name = SUBPROTOCOL_MSGPACK
-    text = False
-
-    def __init__(self) -> None:
-        self.encode = msgspec.msgpack.Encoder().encode  # type: ignore[method-assign]
-        self._viewer = msgspec.msgpack.Decoder(ViewerCommand)
-        self._control = msgspec.msgpack.Decoder(ControlCommand)
-        self._batch = msgspec.msgpack.Decoder(list[Event])
-
-    def join(self, events: Sequence[bytes]) -> bytes:
-        return _array_header(len(events)) + b"".join(events)
-
-    def _decode(self, decoder: Any, data: bytes | str) -> Any:
-        payload = data.encode() if isinstance(data, str) else data
-        try:
-            return decoder.decode(payload)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-            try:
-                raw = msgspec.msgpack.decode(payload)
-            except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, ValueError, TypeError):
-                raw = None
-            if not isinstance(error, msgspec.MsgspecError):
-                error = msgspec.DecodeError("not a command: nested too deeply or not UTF-8")
-            raise _bad(error, raw) from None
-
-    def decode_viewer(self, data: bytes | str) -> ViewerCommand:
-        command: ViewerCommand = self._decode(self._viewer, data)
-        return command
-
-    def decode_control(self, data: bytes | str) -> ControlCommand:
-        command: ControlCommand = self._decode(self._control, data)
-        return command
-
-    def decode_batch(self, data: bytes | str) -> list[Event]:
-        payload = data.encode() if isinstance(data, str) else data
-        batch: list[Event] = self._batch.decode(payload)
-        return batch
-
-
-JSON = JsonCodec()
-MSGPACK = MsgpackCodec()
+JSON = Codec(
+    SUBPROTOCOL_JSON,
+    text=True,
+    encode=msgspec.json.Encoder().encode,
+    decoder=msgspec.json.Decoder,
+    join=_join_json,
+)
+MSGPACK = Codec(
+    SUBPROTOCOL_MSGPACK,
+    text=False,
+    encode=msgspec.msgpack.Encoder().encode,
+    decoder=msgspec.msgpack.Decoder,
+    join=_join_msgpack,
+)
 CODECS: dict[str, Codec] = {JSON.name: JSON, MSGPACK.name: MSGPACK}
 
 

@@ -77,6 +77,27 @@ class ErrorCode(str, Enum):
     UNAVAILABLE = "unavailable"
 
 
+ERROR_MEANING: dict[ErrorCode, str] = {
+    ErrorCode.INVALID: "the message is no command, or a field is wrong; `field` is its path",
+    ErrorCode.UNAUTHORIZED: "a token is needed, or this one is not valid",
+    ErrorCode.FORBIDDEN: "this role may not do that here",
+    ErrorCode.NOT_FOUND: "there is no such room, product, sale, order or message",
+    ErrorCode.CONFLICT: "it cannot be done in the state things are in",
+    ErrorCode.TOO_LARGE: "the request is larger than is taken",
+    ErrorCode.RATE_LIMITED: "too many at once; try again after `retry_after_ms`",
+    ErrorCode.MUTED: "a muted viewer cannot speak",
+    ErrorCode.BLOCKED_WORDS: "the text holds a blocked word",
+    ErrorCode.NOT_OPEN: "the room is not live, or the sale has not started",
+    ErrorCode.SALE_ENDED: "the sale is over",
+    ErrorCode.SOLD_OUT: "fewer units are left than were asked for",
+    ErrorCode.LIMIT_EXCEEDED: "more units than one user may have",
+    ErrorCode.REQUEST_MISMATCH: "this `request_id` was used with other contents",
+    ErrorCode.PAYMENT_FAILED: "the payment was refused; the order in `order` is still held until it expires",
+    ErrorCode.UNKNOWN_OUTCOME: "nobody knows yet whether it happened; ask again with the same `request_id`",
+    ErrorCode.UNAVAILABLE: "it did not happen and cannot now; try again later",
+}
+
+
 class CloseCode(IntEnum):
     """Why a socket was closed (RFC 6455 section 7.4.2, private range 4000-4999)."""
 
@@ -112,4 +133,19 @@ CLOSE_REASONS: dict[CloseCode, str] = {
     CloseCode.NO_SUCH_ROOM: "no such room",
     CloseCode.REPLACED: "replaced",
     CloseCode.NO_HELLO: "no hello in time",
+}
+
+CLOSE_MEANING: dict[CloseCode, str] = {
+    CloseCode.TOO_LARGE: f"a message over {MAX_VIEWER_MESSAGE} bytes (control: {MAX_CONTROL_MESSAGE})",
+    CloseCode.DRAINING: "the server is going; another one, or this one again, takes over",
+    CloseCode.SLOW: "the client did not read what it was sent",
+    CloseCode.NO_HEARTBEAT: "the client said nothing for longer than `heartbeat_ms` and its grace",
+    CloseCode.OVER_CAPACITY: "no room for another connection here and now",
+    CloseCode.BAD_TOKEN: "the token is missing where one is needed, expired or not ours",
+    CloseCode.FORBIDDEN: "this token does not open this socket",
+    CloseCode.KICKED: "out of the room",
+    CloseCode.PROTOCOL_ERROR: f"the first message was no hello, or {MAX_STRIKES} messages were no commands",
+    CloseCode.NO_SUCH_ROOM: "there is no such room",
+    CloseCode.REPLACED: "the same user opened too many sockets in the room; this was the oldest",
+    CloseCode.NO_HELLO: f"no hello within {HELLO_TIMEOUT_MS} ms",
 }

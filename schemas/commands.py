@@ -75,16 +75,22 @@ class OrderPlace(Wire, tag="order.place", tag_field="type"):
 
 
 class OrderPay(Wire, tag="order.pay", tag_field="type"):
+    """Pay a reserved order with the pre-authorised method. Reply: `order.accepted`."""
+
     order: OrderId
     id: CommandId = 0
 
 
 class OrderCancel(Wire, tag="order.cancel", tag_field="type"):
+    """Give a reserved order back; its units sell again. Reply: `order.accepted`."""
+
     order: OrderId
     id: CommandId = 0
 
 
 class OrderRefund(Wire, tag="order.refund", tag_field="type"):
+    """Ask for a paid order's money back. Reply: `order.accepted`, then `order.updated`."""
+
     order: OrderId
     reason: Reason = ""
     id: CommandId = 0
@@ -99,58 +105,72 @@ class OrderGet(Wire, tag="order.get", tag_field="type"):
 
 
 class RoomStart(Wire, tag="room.start", tag_field="type"):
+    """Go live: orders are taken from here on. Effect: `room.updated`."""
+
     id: CommandId = 0
 
 
 class RoomPause(Wire, tag="room.pause", tag_field="type"):
+    """Take no orders until `room.start`. Effect: `room.updated`."""
+
     id: CommandId = 0
 
 
 class RoomEnd(Wire, tag="room.end", tag_field="type"):
+    """End the room for good, and every sale in it. Effect: `room.updated`."""
+
     id: CommandId = 0
 
 
 class RoomAnnounce(Wire, tag="room.announce", tag_field="type"):
-    """An empty `text` takes the announcement down."""
+    """Show a line to everybody; an empty `text` takes it down. Effect: `room.updated`."""
 
     text: Annotated[str, Meta(max_length=500)]
     id: CommandId = 0
 
 
 class ProductMount(Wire, tag="product.mount", tag_field="type"):
+    """Put a product on the shelf. Effect: `product.mounted`."""
+
     product: ProductInput
     id: CommandId = 0
 
 
 class ProductUpdate(Wire, tag="product.update", tag_field="type"):
-    """Changed fields only; `null` takes an optional field away."""
+    """Changed fields only; `null` takes an optional field away. Effect: `product.updated`."""
 
     sku: Sku
     title: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
     price: Money | UnsetType = UNSET
-    image: Url | None | UnsetType = UNSET
-    list_price: Money | None | UnsetType = UNSET
-    per_user_limit: Annotated[int, Meta(ge=1, le=10_000)] | None | UnsetType = UNSET
+    image: Url | UnsetType | None = UNSET
+    list_price: Money | UnsetType | None = UNSET
+    per_user_limit: Annotated[int, Meta(ge=1, le=10_000)] | UnsetType | None = UNSET
     id: CommandId = 0
 
 
 class ProductPin(Wire, tag="product.pin", tag_field="type"):
+    """Put one product above the others. Effect: `product.pinned`."""
+
     sku: Sku
     id: CommandId = 0
 
 
 class ProductUnpin(Wire, tag="product.unpin", tag_field="type"):
+    """Pin nothing. Effect: `product.pinned` with `sku` null."""
+
     sku: Sku | None = None
     id: CommandId = 0
 
 
 class ProductUnmount(Wire, tag="product.unmount", tag_field="type"):
+    """Take a product off the shelf; holds and paid orders stay. Effect: `product.unmounted`."""
+
     sku: Sku
     id: CommandId = 0
 
 
 class ProductSort(Wire, tag="product.sort", tag_field="type"):
-    """Every mounted sku once, in the order of the shelf."""
+    """Every mounted sku once, in the order of the shelf. Effect: `product.sorted`."""
 
     skus: Annotated[list[Sku], Meta(max_length=500)]
     id: CommandId = 0
@@ -166,7 +186,7 @@ class ProductRestock(Wire, tag="product.restock", tag_field="type"):
 
 
 class SaleSchedule(Wire, tag="sale.schedule", tag_field="type"):
-    """Carve `stock` units out of a product and sell them at `price` in a window.
+    """Carve `stock` units out of a product and sell them at `price` in a window. Effect: `sale.scheduled`.
 
     Exactly one of `starts_at` and `starts_in_ms`; the window is decided by the store's clock.
     """
@@ -183,12 +203,14 @@ class SaleSchedule(Wire, tag="sale.schedule", tag_field="type"):
 
 
 class SaleCancel(Wire, tag="sale.cancel", tag_field="type"):
+    """End a sale early; what is left goes back to the product. Effect: `sale.ended`."""
+
     sale: Id
     id: CommandId = 0
 
 
 class ViewerMute(Wire, tag="viewer.mute", tag_field="type"):
-    """Without `duration_ms` until `viewer.unmute`."""
+    """Keep a viewer from speaking for `duration_ms` (until `viewer.unmute` without)."""
 
     user: UserId
     duration_ms: Duration | None = None
@@ -197,6 +219,8 @@ class ViewerMute(Wire, tag="viewer.mute", tag_field="type"):
 
 
 class ViewerUnmute(Wire, tag="viewer.unmute", tag_field="type"):
+    """Let a muted viewer speak again."""
+
     user: UserId
     id: CommandId = 0
 
@@ -211,6 +235,8 @@ class ViewerKick(Wire, tag="viewer.kick", tag_field="type"):
 
 
 class DanmakuRecall(Wire, tag="danmaku.recall", tag_field="type"):
+    """Take a danmaku off every screen. Effect: `danmaku.recalled`."""
+
     message: Annotated[str, Meta(min_length=1, max_length=64)]
     id: CommandId = 0
 

@@ -1,17 +1,22 @@
 """What the server says. One WebSocket message is one batch: an array of these, tagged by `type`.
 
-Lanes (see `LANE`): L1 events carry `seq` and have no holes; L2 carries the latest value of what
+Lanes (see `LANES`): L1 events carry `seq` and have no holes; L2 carries the latest value of what
 changed; L3 is sampled; L0 is for one user.
 """
 
 from __future__ import annotations
 
+from typing import get_args
+
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from schemas.codes import HEARTBEAT_MS, ErrorCode, RoomStatus
 from schemas.models import (
+    At,
     Countdown,
     Message,
+    Minor,
     Order,
     OrderCounts,
     Product,
@@ -32,31 +37,39 @@ class Welcome(Wire, tag="welcome", tag_field="type"):
     user: User
     epoch: str
     seq: int
-    server_time: int
+    server_time: At
     heartbeat_ms: int = HEARTBEAT_MS
     recovered: bool = False
-    room: RoomSnapshot | None = None
+    room: RoomSnapshot | UnsetType = UNSET
     orders: list[Order] = msgspec.field(default_factory=list)
 
 
 class Pong(Wire, tag="pong", tag_field="type"):
+    """Reply to `ping`. Clock offset: `server_time - (client_time + now) / 2`."""
+
     id: int
     client_time: int
-    server_time: int
+    server_time: At
 
 
 class DanmakuAccepted(Wire, tag="danmaku.accepted", tag_field="type"):
+    """Reply to `danmaku.send`: it is on its way to the room as `message`."""
+
     id: int
     message: str
 
 
 class OrderAccepted(Wire, tag="order.accepted", tag_field="type"):
+    """Reply to every `order.*` command. `replayed`: nothing was done again."""
+
     id: int
     order: Order
     replayed: bool = False
 
 
 class OrderUpdated(Wire, tag="order.updated", tag_field="type"):
+    """One of this user's orders changed, whoever changed it."""
+
     order: Order
 
 
@@ -70,11 +83,13 @@ class Done(Wire, tag="done", tag_field="type"):
 class Muted(Wire, tag="muted", tag_field="type"):
     """`until` null: until unmuted; `until` 0: no longer muted."""
 
-    until: int | None
+    until: At | None
     reason: str = ""
 
 
 class Kicked(Wire, tag="kicked", tag_field="type"):
+    """Out of the room; the socket closes with 4502."""
+
     reason: str = ""
 
 
@@ -101,36 +116,50 @@ class RoomUpdated(Wire, tag="room.updated", tag_field="type", omit_defaults=True
 
 
 class ProductMounted(Wire, tag="product.mounted", tag_field="type"):
+    """A product is on the shelf."""
+
     product: Product
     seq: int = 0
 
 
 class ProductUpdated(Wire, tag="product.updated", tag_field="type"):
+    """A product changed; this is the whole of it."""
+
     product: Product
     seq: int = 0
 
 
 class ProductPinned(Wire, tag="product.pinned", tag_field="type"):
+    """This product stands above the others; null: none does."""
+
     sku: str | None
     seq: int = 0
 
 
 class ProductUnmounted(Wire, tag="product.unmounted", tag_field="type"):
+    """A product left the shelf."""
+
     sku: str
     seq: int = 0
 
 
 class ProductSorted(Wire, tag="product.sorted", tag_field="type"):
+    """The shelf's new order."""
+
     skus: list[str]
     seq: int = 0
 
 
 class SaleScheduled(Wire, tag="sale.scheduled", tag_field="type"):
+    """A flash sale was announced; this is the whole of it."""
+
     sale: Sale
     seq: int = 0
 
 
 class SaleStarted(Wire, tag="sale.started", tag_field="type"):
+    """A sale is open."""
+
     sale: str
     seq: int = 0
 
@@ -151,6 +180,8 @@ class SaleEnded(Wire, tag="sale.ended", tag_field="type"):
 
 
 class DanmakuRecalled(Wire, tag="danmaku.recalled", tag_field="type"):
+    """Take this danmaku off the screen."""
+
     message: str
     seq: int = 0
 
@@ -161,7 +192,7 @@ class DanmakuRecalled(Wire, tag="danmaku.recalled", tag_field="type"):
 class RoomState(Wire, tag="room.state", tag_field="type", omit_defaults=True):
     """Changed keys only. `stock` is keyed by sku or sale."""
 
-    server_time: int
+    server_time: At
     online: int | None = None
     likes: int | None = None
     stock: dict[str, int] | None = None
@@ -175,7 +206,7 @@ class Dashboard(Wire, tag="dashboard", tag_field="type"):
     peak_online: int = 0
     danmaku_rate: float = 0.0
     orders: OrderCounts = msgspec.field(default_factory=OrderCounts)
-    revenue: int = 0
+    revenue: Minor = 0
     products: dict[str, ProductCounts] = msgspec.field(default_factory=dict)
 
 
@@ -183,7 +214,7 @@ class Dashboard(Wire, tag="dashboard", tag_field="type"):
 
 
 class Danmaku(Message, tag="danmaku", tag_field="type"):
-    pass
+    """Somebody said something."""
 
 
 class DanmakuSkipped(Wire, tag="danmaku.skipped", tag_field="type"):
@@ -192,17 +223,7 @@ class DanmakuSkipped(Wire, tag="danmaku.skipped", tag_field="type"):
     count: int
 
 
-DirectEvent = (
-    Welcome
-    | Pong
-    | DanmakuAccepted
-    | OrderAccepted
-    | OrderUpdated
-    | Done
-    | Muted
-    | Kicked
-    | Error
-)
+DirectEvent = Welcome | Pong | DanmakuAccepted | OrderAccepted | OrderUpdated | Done | Muted | Kicked | Error
 SequencedEvent = (
     RoomUpdated
     | ProductMounted
@@ -221,20 +242,8 @@ ChatEvent = Danmaku | DanmakuSkipped
 Event = DirectEvent | SequencedEvent | StateEvent | ChatEvent
 
 LANES: dict[str, tuple[type[msgspec.Struct], ...]] = {
-    "L0": (Welcome, Pong, DanmakuAccepted, OrderAccepted, OrderUpdated, Done, Muted, Kicked, Error),
-    "L1": (
-        RoomUpdated,
-        ProductMounted,
-        ProductUpdated,
-        ProductPinned,
-        ProductUnmounted,
-        ProductSorted,
-        SaleScheduled,
-        SaleStarted,
-        SaleSoldOut,
-        SaleEnded,
-        DanmakuRecalled,
-    ),
-    "L2": (RoomState, Dashboard),
-    "L3": (Danmaku, DanmakuSkipped),
+    "L0": get_args(DirectEvent),
+    "L1": get_args(SequencedEvent),
+    "L2": get_args(StateEvent),
+    "L3": get_args(ChatEvent),
 }

@@ -1,4 +1,4 @@
-"""Bodies of the HTTP API."""
+"""Bodies of the HTTP API, and the status each error code travels under."""
 
 from __future__ import annotations
 
@@ -8,7 +8,32 @@ import msgspec
 from msgspec import Meta
 
 from schemas.codes import ErrorCode, OrderStatus
-from schemas.models import Currency, Id, Money, Order, RoomSnapshot, Timestamp, Url, Wire
+from schemas.models import At, Currency, Id, Money, Order, RoomSnapshot, Timestamp, Url, Wire
+
+SIGNATURE_HEADER = "Miaodan-Signature"
+MAX_BODY = 64 * 1024
+LIST_LIMIT = 50
+LIST_LIMIT_MAX = 200
+
+STATUS: dict[ErrorCode, int] = {
+    ErrorCode.INVALID: 400,
+    ErrorCode.UNAUTHORIZED: 401,
+    ErrorCode.PAYMENT_FAILED: 402,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.MUTED: 403,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.CONFLICT: 409,
+    ErrorCode.NOT_OPEN: 409,
+    ErrorCode.SALE_ENDED: 409,
+    ErrorCode.SOLD_OUT: 409,
+    ErrorCode.LIMIT_EXCEEDED: 409,
+    ErrorCode.REQUEST_MISMATCH: 409,
+    ErrorCode.TOO_LARGE: 413,
+    ErrorCode.BLOCKED_WORDS: 422,
+    ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.UNAVAILABLE: 503,
+    ErrorCode.UNKNOWN_OUTCOME: 504,
+}
 
 
 class RoomCreate(Wire):
@@ -23,6 +48,8 @@ class RoomCreate(Wire):
 
 
 class RoomList(Wire):
+    """A page of live rooms. `cursor` asks for the next page; null: this was the last."""
+
     rooms: list[RoomSnapshot]
     cursor: str | None = None
 
@@ -31,10 +58,12 @@ class OrderRecord(Order):
     """An order from the ledger: what the buyer sees, and whose it is."""
 
     user: str = ""
-    updated_at: int = 0
+    updated_at: At = 0
 
 
 class OrderList(Wire):
+    """A page of orders, newest first. `cursor` asks for the next page; null: this was the last."""
+
     orders: list[OrderRecord]
     cursor: str | None = None
 
@@ -60,20 +89,28 @@ class PaymentRecorded(Wire):
 
 
 class ErrorBody(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What went wrong. `field`: the path of what was wrong in the request."""
+
     code: ErrorCode
     message: str
     field: str | None = None
 
 
 class ErrorResponse(Wire):
+    """Every error of the HTTP API."""
+
     error: ErrorBody
 
 
 class Health(Wire):
+    """`ok`: the process is alive."""
+
     status: str
 
 
 class Ready(Wire):
+    """Whether to send traffic here, and what stands in the way."""
+
     ready: bool
     store: bool
     ledger: bool

@@ -15,16 +15,24 @@ from schemas.codes import OrderStatus, Role, RoomStatus, SalePhase
 
 MAX_SAFE_INTEGER = 2**53 - 1
 
-Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A room's or a sale's id.")]
-Sku = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}$", description="A product's id in its room.")]
+# `$` alone also matches before a final newline in Python; in a browser's regex the tail is a no-op.
+Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$(?!\n)", description="A room's or a sale's id.")]
+Sku = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}$(?!\n)", description="A product's id in its room.")
+]
 UserId = Annotated[str, Meta(min_length=1, max_length=128, description="A user's id (`sub`).")]
 Money = Annotated[int, Meta(ge=0, le=10**12, description="Integer minor units of the currency.")]
 Quantity = Annotated[int, Meta(ge=1, le=10_000)]
 Stock = Annotated[int, Meta(ge=0, le=10**9, description="Units.")]
 Timestamp = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER, description="Milliseconds since the Unix epoch.")]
 Duration = Annotated[int, Meta(ge=1, le=366 * 86_400_000, description="Milliseconds.")]
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217 code.")]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)", description="ISO 4217 code.")]
 Url = Annotated[str, Meta(max_length=2048)]
+
+# What the server says of the same things: described, not constrained.
+At = Annotated[int, Meta(description="Milliseconds since the Unix epoch, on the server's clock.")]
+Minor = Annotated[int, Meta(description="Integer minor units of the room's currency.")]
+Units = Annotated[int, Meta(description="Units of stock.")]
 
 
 class Wire(Struct, omit_defaults=False, kw_only=True):
@@ -32,6 +40,8 @@ class Wire(Struct, omit_defaults=False, kw_only=True):
 
 
 class User(Wire):
+    """Who somebody is in a room."""
+
     id: str
     name: str
     role: Role
@@ -42,11 +52,11 @@ class Product(Wire):
 
     sku: str
     title: str
-    price: int
+    price: Minor
     image: str | None = None
-    list_price: int | None = None
+    list_price: Minor | None = None
     per_user_limit: int | None = None
-    available: int = 0
+    available: Units = 0
     pinned: bool = False
     position: int = 0
 
@@ -68,11 +78,11 @@ class Sale(Wire):
 
     sale: str
     sku: str
-    price: int
-    starts_at: int
-    ends_at: int
+    price: Minor
+    starts_at: At
+    ends_at: At
     phase: SalePhase
-    available: int = 0
+    available: Units = 0
     per_user_limit: int | None = None
 
 
@@ -84,12 +94,12 @@ class Order(Wire):
     sku: str
     sale: str | None
     quantity: int
-    amount: int
+    amount: Minor
     currency: str
     status: OrderStatus
     version: int
-    reserved_at: int
-    expires_at: int
+    reserved_at: At
+    expires_at: At
     room: str | None = None
 
 
@@ -108,7 +118,7 @@ class RoomSnapshot(Wire):
     likes: int = 0
     stream_url: str | None = None
     guests: bool = True
-    starts_at: int | None = None
+    starts_at: At | None = None
 
 
 class Message(Wire):
@@ -117,7 +127,7 @@ class Message(Wire):
     message: str
     user: User
     text: str
-    at: int
+    at: At
 
 
 class Resume(Wire):
@@ -128,17 +138,23 @@ class Resume(Wire):
 
 
 class Countdown(Wire):
+    """How long a sale's phase still lasts."""
+
     phase: SalePhase
     remaining_ms: int
 
 
 class OrderCounts(Wire):
+    """Orders of a room by what became of them."""
+
     reserved: int = 0
     paid: int = 0
     refunded: int = 0
 
 
 class ProductCounts(Wire):
-    sold: int = 0
-    held: int = 0
-    available: int = 0
+    """Where a product's units are."""
+
+    sold: Units = 0
+    held: Units = 0
+    available: Units = 0
