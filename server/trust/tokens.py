@@ -1,0 +1,200 @@
+"""Who somebody is: JSON Web Tokens signed with the key of this installation (RFC 7519, HS256).
+
+Claims: `aud` = `miaodan`, `sub` (user id), `name`, `role`, `room` (absent: any), `iat`, `exp`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import tempfile
+from pathlib import Path
+
+import jwt
+import msgspec
+
+from schemas.codes import Role
+
+AUDIENCE = "miaodan"
+ALGORITHM = "HS256"
+KEY_FILE = "token.key"
+MAX_USER = 128
+MAX_NAME = 64
+_ROOM = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class BadToken(Exception):
+    """A token that proves nothing. `reason` is a sentence that is safe to tell its bearer."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class BadKey(Exception):
+    """The key file cannot serve: `path`, `reason`."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Somebody known. `room` is the one room the token is good for (None: any).
+
+    `expires_at`: milliseconds since the Unix epoch, 0 for guests, who never do.
+    """
+
+    user: str
+    name: str
+    role: Role
+    room: str | None = None
+    expires_at: int = 0
+
+
+def guest(user: str) -> Identity:
+    """Somebody without a token."""
+    return Identity(user, "guest", Role.GUEST)
+
+
+def load_key(data_dir: Path) -> str:
+    """The secret in `<data_dir>/token.key`, made (mode 0600) when absent. Raises BadKey.
+
+    Any number of processes may ask at once: the first one's key is everybody's.
+    """
+    path = data_dir / KEY_FILE
+    try:
+        if not path.exists():
+            _make_key(path)
+        key = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadKey(path, f"cannot be read or made: {error}") from error
+    if not key or "\n" in key:
+        raise BadKey(path, "must hold the secret as one line of text")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".token.")  # mkstemp: 0600
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            return
+    finally:
+        Path(draft).unlink()
+
+
+class Tokens:
+    """Signs and verifies. Reads no clock: `now` is milliseconds since the Unix epoch."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def sign(
+        self,
+        user: str,
+        role: Role,
+        *,
+        now: int,
+        ttl_ms: int = 86_400_000,
+        name: str | None = None,
+        room: str | None = None,
+    ) -> str:
+        """A token for `user`. Raises ValueError for what `verify` would not accept."""
+        if not 1 <= len(user) <= MAX_USER:
+            raise ValueError(f"a user id has 1 to {MAX_USER} characters")
+        if role is Role.GUEST:
+            raise ValueError("a guest has no token")
+        if room is not None and not _ROOM.fullmatch(room):
+            raise ValueError("a room id has 1 to 64 letters, digits, `_` or `-`")
+        if ttl_ms < 1_000:
+            raise ValueError("a token lives at least one second")
+        claims: dict[str, object] = {
+            "aud": AUDIENCE,
+            "sub": user,
+            "name": (name or user)[:MAX_NAME],
+            "role": role.value,
+            "iat": now // 1000,
+            "exp": (now + ttl_ms) // 1000,
+        }
+        if room is not None:
+            claims["room"] = room
+        return jwt.encode(claims, self._key, algorithm=ALGORITHM)
+
+    def verify(self, token: str, now: int) -> Identity:
+        """Whose token it is. Raises BadToken."""
+        try:
+            claims = jwt.decode(
+                token,
+                self._key,
+                algorithms=[ALGORITHM],
+                audience=AUDIENCE,
+                options={
+                    "require": ["aud", "sub", "exp"],
+                    # Against `now`, below, not against a clock of the library's own.
+                    "verify_exp": False,
+                    "verify_nbf": False,
+                    "verify_iat": False,
+                },
+            )
+        except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
+            raise BadToken(f"the token is not valid: {error}") from error
+        expires = _seconds(claims, "exp")
+        if now >= expires * 1000:
+            raise BadToken("the token has expired")
+        if "nbf" in claims and now < _seconds(claims, "nbf") * 1000:
+            raise BadToken("the token is not valid yet")
+        return Identity(
+            user=_text(claims, "sub", MAX_USER),
+            name=_text(claims, "name", 10 * MAX_NAME)[:MAX_NAME] if claims.get("name") else claims["sub"],
+            role=_role(claims),
+            room=_room(claims),
+            expires_at=int(expires * 1000),
+        )
+
+
+def _seconds(claims: dict[str, object], name: str) -> float:
+    value = claims[name]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
+        raise BadToken(f"the token's `{name}` is not a time")
+    return value
+
+
+def _text(claims: dict[str, object], name: str, longest: int) -> str:
+    value = claims[name]
+    if not isinstance(value, str) or not 1 <= len(value) <= longest:
+        raise BadToken(f"the token's `{name}` is not 1 to {longest} characters")
+    return value
+
+
+def _role(claims: dict[str, object]) -> Role:
+    try:
+        role = Role(claims.get("role", Role.VIEWER))
+    except ValueError:
+        raise BadToken("the token's `role` is not viewer, moderator, host or operator") from None
+    if role is Role.GUEST:
+        raise BadToken("a guest has no token")
+    return role
+
+
+def _room(claims: dict[str, object]) -> str | None:
+    room = claims.get("room")
+    if room is None:
+        return None
+    if not isinstance(room, str) or not _ROOM.fullmatch(room):
+        raise BadToken("the token's `room` is not a room id")
+    return room
