@@ -20,6 +20,9 @@ _PATH = re.compile(r" - at (?P<key>`key` in )?`\$(?P<path>[^`]*)`\Z")
 _MISSING = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
 _SENTENCE_LENGTH = 300
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
+"""All that a msgspec decoder raises for bytes it cannot make sense of."""
+
 
 class BadCommand(ValueError):
     """A message that is no command.
@@ -38,13 +41,17 @@ class BadCommand(ValueError):
 
 
 def split_error(error: Exception) -> tuple[str, str | None]:
-    """A msgspec error's sentence and the dotted path of the field it is about.
+    """The sentence of an `UNREADABLE` error, and the dotted path of the field it is about.
 
     >>> split_error(ValueError("Expected `int`, got `str` - at `$.product.price`"))
     ('Expected `int`, got `str`', 'product.price')
     >>> split_error(ValueError("Object missing required field `sku` - at `$.product`"))
     ('Object missing required field `sku`', 'product.sku')
     """
+    if isinstance(error, UnicodeError):
+        return "Not UTF-8", None
+    if isinstance(error, RecursionError):
+        return "Nested too deeply", None
     sentence, path = str(error), ""
     found = _PATH.search(sentence)
     if found is not None:
@@ -99,7 +106,7 @@ class Codec:
         return command
 
     def decode_batch(self, data: bytes | str) -> list[Event]:
-        """A batch as a client reads it; raises msgspec.MsgspecError, or ValueError when not UTF-8."""
+        """A batch as a client reads it; raises one of `UNREADABLE`."""
         batch: list[Event] = self._batch.decode(data)
         return batch
 
@@ -108,18 +115,14 @@ class Codec:
             raise BadCommand("Expected a binary message", None, None)
         try:
             return decoder.decode(data)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             message, field = split_error(error)
             raise BadCommand(message, field, self._id_of(data)) from None
-        except RecursionError:
-            raise BadCommand("Nested too deeply", None, self._id_of(data)) from None
-        except ValueError:  # UnicodeError, in either direction
-            raise BadCommand("Not UTF-8", None, self._id_of(data)) from None
 
     def _id_of(self, data: bytes | str) -> int | None:
         try:
             found: _Identified = self._identified.decode(data)
-        except (msgspec.MsgspecError, RecursionError, ValueError):
+        except UNREADABLE:
             return None
         return found.id
 

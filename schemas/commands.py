@@ -47,7 +47,7 @@ class Ping(Wire, tag="ping", tag_field="type"):
 
 
 class DanmakuSend(Wire, tag="danmaku.send", tag_field="type"):
-    """Reply: `danmaku.accepted {id, message}`."""
+    """Say something to the room. Reply: `danmaku.accepted`, or `error` with the reason."""
 
     text: Annotated[str, Meta(min_length=1, max_length=200)]
     id: CommandId = 0
