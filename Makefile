@@ -1,0 +1,55 @@
+# Every target sets up what it needs: .venv with the pinned packages, the pages when they are stale.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# Demo: PORT 0 picks a free one; SECONDS 0 runs until Ctrl-C.
+PORT ?= 8460
+VIEWERS ?= 200
+SECONDS ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help install pages demo test check documents bench clean
+
+help: ## Show what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit("Miaodan needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing Miaodan into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,load]'
+	@touch $(STAMP)
+
+install: $(STAMP) ## Make .venv with everything the other targets need
+
+pages: $(STAMP) ## Build the viewer page, the console and the SDK
+	@$(BIN)/python server/web/build.py
+
+demo: $(STAMP) pages ## A live room with products, flash sales and simulated viewers (PORT=8460 VIEWERS=200 SECONDS=0)
+	@$(BIN)/miaodan demo --port $(PORT) --viewers $(VIEWERS) --seconds $(SECONDS)
+
+test: $(STAMP) pages ## Run every test
+	@$(BIN)/python server/web/build.py --test
+	@$(BIN)/python -m pytest
+
+check: $(STAMP) ## Lint, types, import walls, generated documents
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m schemas.asyncapi --check
+	@$(BIN)/python -m schemas.openapi --check
+
+documents: $(STAMP) ## Write the AsyncAPI and OpenAPI documents anew
+	@$(BIN)/python -m schemas.asyncapi
+	@$(BIN)/python -m schemas.openapi
+
+bench: $(STAMP) ## Fan-out and orders beside their floors, in one run
+	@$(BIN)/python -m loadtest.bench
+
+clean: ## Remove everything that was made here
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf server/web/node_modules server/web/dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

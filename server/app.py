@@ -1,0 +1,256 @@
+"""The one composition root: builds every part, wires the wings, runs a gateway or a back office."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import uuid
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvloop
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, WebSocketRoute
+
+from schemas.codes import ErrorCode
+from schemas.events import Dashboard
+from schemas.models import Order, OrderCounts, ProductCounts
+from server.gateway import demo_tokens, pages
+from server.gateway.clock import StoreClock
+from server.gateway.connection import Socket
+from server.gateway.doorway import Doorway
+from server.gateway.http import Api, error_response
+from server.gateway.server import GatewayServer, configure
+from server.gateway.upkeep import drain, sweep
+from server.orders.consumer import LedgerConsumer
+from server.orders.ledger import Ledger
+from server.orders.payments import PaymentDesk, SandboxProvider
+from server.orders.service import OrderService, decode_order
+from server.orders.sweeper import HoldSweeper
+from server.rooms.bus import RoomBus
+from server.rooms.control import RoomControl
+from server.rooms.log import RoomLog
+from server.rooms.moderation import Moderation
+from server.rooms.presence import Presence
+from server.rooms.registry import LiveRooms
+from server.rooms.sale_clock import SaleClock
+from server.settings import Settings
+from server.trust.limits import Bucket
+from server.trust.origins import Origins
+from server.trust.tokens import Tokens, load_key
+from server.trust.words import Words
+from server.valkey import StoreUnavailable, connect, embedded_url
+
+log = structlog.get_logger("miaodan")
+
+
+def store_url(settings: Settings) -> str:
+    """The store this process talks to."""
+    return settings.server.redis_url or embedded_url(Path(settings.server.data_dir))
+
+
+def database_url(settings: Settings) -> str:
+    """The ledger's database, as SQLAlchemy writes URLs."""
+    if settings.server.database_url:
+        return settings.server.database_url
+    return f"sqlite+aiosqlite:///{Path(settings.server.data_dir).absolute() / 'ledger.sqlite'}"
+
+
+class Wiring:
+    """What rooms hear from orders, without knowing them."""
+
+    def __init__(self, orders: OrderService) -> None:
+        self._orders = orders
+
+    async def stock(self, room: str) -> dict[str, int]:
+        return {key: counts.available for key, counts in (await self._orders.counts(room)).items()}
+
+    def decode_order(self, record: bytes) -> Order:
+        return decode_order(record)
+
+    async def dashboard(self, room: str) -> Dashboard:
+        """Orders and revenue of a room; the room adds what it knows itself."""
+        board = Dashboard(orders=OrderCounts())
+        for key, counts in (await self._orders.counts(room)).items():
+            board.orders.reserved += counts.orders_reserved
+            board.orders.paid += counts.orders_paid
+            board.orders.refunded += counts.orders_refunded
+            board.revenue += counts.revenue
+            board.products[key] = ProductCounts(sold=counts.sold, held=counts.held, available=counts.available)
+        return board
+
+
+class Gateway:
+    """One gateway worker: the ASGI application and everything behind it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        client = connect(store_url(settings), name="miaodan-gateway")
+        self._client = client
+        self._clock = StoreClock(client)
+        secret = load_key(Path(settings.server.data_dir))
+        self._orders = OrderService(client, settings.orders, SandboxProvider(settings.payments))
+        wiring = Wiring(self._orders)
+        room_log = RoomLog(client, settings.rooms)
+        self._bus = RoomBus(connect(store_url(settings), name="miaodan-bus", timeout_ms=0))
+        self._rooms = LiveRooms(
+            client,
+            room_log,
+            self._bus,
+            Presence(client, settings.rooms),
+            wiring,
+            wiring.dashboard,
+            settings,
+            self._clock,
+            node=uuid.uuid4().hex,
+        )
+        self._ledger = Ledger(database_url(settings))
+        self.door = Doorway(
+            settings=settings,
+            clock=self._clock,
+            tokens=Tokens(secret),
+            words=Words.from_settings(settings.danmaku),
+            origins=Origins(settings.server.allowed_origins),
+            rooms=self._rooms,
+            room_log=room_log,
+            control=RoomControl(room_log, self._orders, client),
+            moderation=Moderation(client),
+            orders=self._orders,
+            joins=Bucket(settings.limits.joins_per_second),
+        )
+        desk = PaymentDesk(self._orders, self._ledger, settings.payments, secret)
+        self._api = Api(self.door, self._ledger, desk, self._store_ready, self._ledger.ready)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def application(self) -> Starlette:
+        """The ASGI application; its lifespan starts and stops the parts."""
+        routes: list[BaseRoute] = [
+            WebSocketRoute("/ws/live/{room}", Socket(self.door, control=False)),
+            WebSocketRoute("/ws/control/{room}", Socket(self.door, control=True)),
+            *self._api.routes(),
+            *pages.routes(),
+        ]
+        if self.settings.server.demo:
+            routes += demo_tokens.routes(self.door)
+        return Starlette(
+            routes=routes,
+            lifespan=self._lifespan,
+            exception_handlers={404: _not_found, 405: _not_allowed, 500: _failed},
+        )
+
+    async def drain(self) -> None:
+        await drain(self.door)
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        await self._clock.measure()
+        await self._ledger.start()
+        await self._orders.start()
+        await self._bus.start()
+        await self._rooms.start()
+        self._spawn(self._clock.run())
+        self._spawn(sweep(self.door))
+        try:
+            yield
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._rooms.stop()
+            await self._bus.stop()
+            await self._orders.stop()
+            await self._ledger.stop()
+            await self._client.aclose()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.get_running_loop().create_task(work))
+
+    async def _store_ready(self) -> bool:
+        try:
+            async with asyncio.timeout(1.0):
+                return bool(await self._client.ping())
+        except (RedisError, StoreUnavailable, OSError, TimeoutError):
+            return False
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    return error_response(ErrorCode.NOT_FOUND, "no such address")
+
+
+async def _not_allowed(request: Request, error: Exception) -> Response:
+    response = error_response(ErrorCode.INVALID, f"{request.method} is not for this address")
+    response.status_code = 405
+    return response
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    log.error("a request failed", path=request.url.path, error=repr(error))
+    response = error_response(ErrorCode.UNAVAILABLE, "something went wrong on our side")
+    response.status_code = 500
+    return response
+
+
+def run_gateway(settings: Settings, fd: int | None) -> int:
+    """Serve on the inherited listening socket `fd`, or on a socket of its own; until SIGTERM."""
+    if fd is None:
+        listener = socket.create_server(
+            (settings.server.host, settings.server.port), backlog=4096, reuse_port=False
+        )
+        # Accepted sockets inherit it: what a stopped reader can pile up in the kernel is bounded.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, settings.fanout.socket_buffer)
+    else:
+        listener = socket.socket(fileno=fd)
+    gateway = Gateway(settings)
+    server = GatewayServer(configure(gateway.application(), "warning"), gateway.drain)
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        pass
+    return 0 if server.started else 1
+
+
+async def _backoffice(settings: Settings) -> None:
+    client = connect(store_url(settings), name="miaodan-backoffice")
+    ledger = Ledger(database_url(settings))
+    await ledger.start()
+    orders = OrderService(client, settings.orders, SandboxProvider(settings.payments))
+    await orders.start()
+    consumer = LedgerConsumer(client, ledger, settings.orders)
+    room_log = RoomLog(client, settings.rooms)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    tasks = [
+        loop.create_task(consumer.run(), name="ledger consumer"),
+        loop.create_task(HoldSweeper(client, orders, settings.orders).run(), name="hold sweeper"),
+        loop.create_task(SaleClock(room_log, orders, settings.orders).run(), name="sale clock"),
+    ]
+    waiter = loop.create_task(stop.wait())
+    done, _ = await asyncio.wait([*tasks, waiter], return_when=asyncio.FIRST_COMPLETED)
+    for task in done - {waiter}:
+        log.error("a part of the back office ended", part=task.get_name(), error=repr(task.exception()))
+    for task in [*tasks, waiter]:
+        task.cancel()
+    await asyncio.gather(*tasks, waiter, return_exceptions=True)
+    with contextlib.suppress(RedisError, StoreUnavailable, OSError):
+        await consumer.catch_up()
+    await orders.stop()
+    await ledger.stop()
+    await client.aclose()
+    if done - {waiter}:
+        raise SystemExit(1)
+
+
+def run_backoffice(settings: Settings) -> int:
+    """Ledger, holds and sale clock, until SIGTERM; what the outbox holds is written first."""
+    uvloop.run(_backoffice(settings))
+    return 0

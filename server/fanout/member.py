@@ -1,0 +1,64 @@
+"""One viewer in a room: a link to its socket, its codec and its outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from schemas.codecs import Codec
+from schemas.codes import CLOSE_REASONS, CloseCode
+from server.fanout.frames import batch_bytes
+from server.fanout.metrics import CLOSED
+from server.fanout.outbox import Flow, Outbox
+
+
+class Link(Protocol):
+    """A way to a socket that never blocks. `framed`: it takes wire frames, else bare messages."""
+
+    framed: bool
+
+    @property
+    def write(self) -> Callable[[bytes], object]:
+        """Queue bytes; only while the link is open."""
+
+    def is_open(self) -> bool: ...
+
+    def buffered(self) -> int:
+        """Bytes waiting in user space."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Say goodbye behind what is queued, and cut the line if the peer does not read on."""
+
+
+class Member:
+    """`user` is None for a guest; `control` members also hear the dashboard."""
+
+    __slots__ = ("codec", "control", "link", "outbox", "user")
+
+    def __init__(self, link: Link, codec: Codec, outbox: Outbox, user: str | None, control: bool) -> None:
+        self.link = link
+        self.codec = codec
+        self.outbox = outbox
+        self.user = user
+        self.control = control
+
+    def send(self, *events: Struct) -> bool:
+        """Lane L0: at once, whatever the tick; false when the socket is gone."""
+        return self.send_encoded([self.codec.encode(event) for event in events])
+
+    def send_encoded(self, events: Sequence[bytes]) -> bool:
+        """One batch of events that this member's codec encoded."""
+        if self.outbox.flow is Flow.CLOSED or not self.link.is_open():
+            return False
+        self.link.write(batch_bytes(self.codec, events, self.link.framed))
+        return True
+
+    def close(self, code: CloseCode, reason: str = "") -> None:
+        """Close with a typed code; what is queued goes first."""
+        if self.outbox.flow is Flow.CLOSED:
+            return
+        CLOSED.labels(str(int(code))).inc()
+        self.outbox.closed()
+        self.link.close(code, reason or CLOSE_REASONS[code])

@@ -1,0 +1,1 @@
+"""The door: sockets, sessions, and the HTTP API."""

@@ -1,0 +1,43 @@
+"""What every connection of this process needs, gathered by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from server.orders.service import OrderService
+from server.rooms.control import RoomControl
+from server.rooms.log import RoomLog
+from server.rooms.moderation import Moderation
+from server.rooms.registry import LiveRooms
+from server.settings import Settings
+from server.trust.limits import Bucket
+from server.trust.origins import Origins
+from server.trust.tokens import Tokens
+from server.trust.words import Words
+
+if TYPE_CHECKING:
+    from server.gateway.connection import Connection
+
+Clock = Callable[[], int]
+
+
+@dataclass(slots=True)
+class Doorway:
+    """`clock` is the store's time in milliseconds as this process knows it."""
+
+    settings: Settings
+    clock: Clock
+    tokens: Tokens
+    words: Words
+    origins: Origins
+    rooms: LiveRooms
+    room_log: RoomLog
+    control: RoomControl
+    moderation: Moderation
+    orders: OrderService
+    joins: Bucket
+    draining: bool = False
+    connections: dict[Connection, None] = field(default_factory=dict)
+    by_address: dict[str, int] = field(default_factory=dict)

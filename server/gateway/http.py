@@ -1,0 +1,292 @@
+"""The HTTP API: rooms, orders from the ledger, the payment webhook, documents, health."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import orjson
+from redis.exceptions import RedisError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from schemas.codecs import split_error
+from schemas.codes import ErrorCode, OrderStatus, Role
+from schemas.documents import load as load_document
+from schemas.http import ErrorBody, ErrorResponse, Health, Ready, RoomCreate, RoomList
+from schemas.models import RoomSnapshot
+from server.gateway.doorway import Doorway
+from server.ops.metrics import exposition
+from server.orders.errors import OrderError
+from server.orders.ledger import Ledger
+from server.orders.payments import PaymentDesk
+from server.rooms.decide import Refused
+from server.trust.roles import may_create
+from server.trust.tokens import BadToken, Identity
+from server.valkey import StoreUnavailable
+
+MAX_BODY = 64 * 1024
+MAX_LIMIT = 200
+STATUS_OF: dict[ErrorCode, int] = {
+    ErrorCode.INVALID: 400,
+    ErrorCode.UNAUTHORIZED: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.CONFLICT: 409,
+    ErrorCode.TOO_LARGE: 413,
+    ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.UNAVAILABLE: 503,
+}
+
+_ROOM_CREATE = msgspec.json.Decoder(RoomCreate)
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class ApiError(Exception):
+    """Becomes `{"error": {code, message, field?}}` with the fitting status."""
+
+    def __init__(self, code: ErrorCode, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.field = field
+
+
+def json_response(body: object, status: int = 200) -> Response:
+    """Rendered by orjson from msgspec's built-in types."""
+    content = orjson.dumps(msgspec.to_builtins(body))
+    return Response(content, status, media_type="application/json")
+
+
+def error_response(code: ErrorCode, message: str, field: str | None = None) -> Response:
+    body = ErrorResponse(error=ErrorBody(code=code, message=message, field=field))
+    response = json_response(body, STATUS_OF.get(code, 422))
+    if code is ErrorCode.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if code in (ErrorCode.UNAVAILABLE, ErrorCode.RATE_LIMITED):
+        response.headers["Retry-After"] = "1"
+    return response
+
+
+def guarded(handler: Handler) -> Handler:
+    """Every failure becomes a typed error; nothing else leaves the API."""
+
+    async def guard(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except (ApiError, Refused, OrderError) as error:
+            return error_response(error.code, error.message, error.field)
+        except (StoreUnavailable, RedisError):
+            return error_response(ErrorCode.UNAVAILABLE, "the store does not answer")
+
+    return guard
+
+
+async def read_body(request: Request) -> bytes:
+    """The body, at most MAX_BODY bytes."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise ApiError(ErrorCode.TOO_LARGE, f"the body is larger than {MAX_BODY} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+class Api:
+    """Handlers over what the composition root built."""
+
+    def __init__(
+        self,
+        door: Doorway,
+        ledger: Ledger,
+        desk: PaymentDesk,
+        store_ready: Callable[[], Awaitable[bool]],
+        ledger_ready: Callable[[], Awaitable[bool]],
+    ) -> None:
+        self._door = door
+        self._ledger = ledger
+        self._desk = desk
+        self._store_ready = store_ready
+        self._ledger_ready = ledger_ready
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/api/v1/rooms", guarded(self.create_room), methods=["POST"]),
+            Route("/api/v1/rooms", guarded(self.list_rooms), methods=["GET"]),
+            Route("/api/v1/rooms/{room}", guarded(self.show_room), methods=["GET"]),
+            Route("/api/v1/orders", guarded(self.list_orders), methods=["GET"]),
+            Route("/api/v1/orders/{order}", guarded(self.show_order), methods=["GET"]),
+            Route("/api/v1/payments/webhook", guarded(self.webhook), methods=["POST"]),
+            Route("/api/openapi.json", self.openapi, methods=["GET"]),
+            Route("/api/asyncapi.json", self.asyncapi, methods=["GET"]),
+            Route("/health", self.health, methods=["GET"]),
+            Route("/ready", self.ready, methods=["GET"]),
+            Route("/metrics", self.metrics, methods=["GET"]),
+        ]
+
+    # ---- who asks ---------------------------------------------------------------------------
+
+    def _identity(self, request: Request) -> Identity | None:
+        header = request.headers.get("authorization")
+        if header is None:
+            return None
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise ApiError(ErrorCode.UNAUTHORIZED, "expected Authorization: Bearer <token>")
+        try:
+            return self._door.tokens.verify(token.strip(), self._door.clock())
+        except BadToken as bad:
+            raise ApiError(ErrorCode.UNAUTHORIZED, str(bad)) from None
+
+    def _need_identity(self, request: Request) -> Identity:
+        identity = self._identity(request)
+        if identity is None:
+            raise ApiError(ErrorCode.UNAUTHORIZED, "this call needs a token")
+        return identity
+
+    # ---- rooms ------------------------------------------------------------------------------
+
+    async def create_room(self, request: Request) -> Response:
+        identity = self._need_identity(request)
+        if not may_create(identity, identity.room):
+            raise ApiError(ErrorCode.FORBIDDEN, "only a host or an operator creates rooms")
+        try:
+            wanted = _ROOM_CREATE.decode(await read_body(request))
+        except msgspec.MsgspecError as error:
+            message, field = split_error(error)
+            raise ApiError(ErrorCode.INVALID, message, field) from None
+        if not may_create(identity, wanted.id):
+            raise ApiError(ErrorCode.FORBIDDEN, "this token may not create that room")
+        state = await self._door.room_log.create(wanted, identity.user, self._door.clock())
+        return json_response(state.snapshot(), 201)
+
+    async def list_rooms(self, request: Request) -> Response:
+        cursor, limit = self._page(request)
+        identity = self._identity(request)
+        rooms, following = await self._door.room_log.live(cursor, limit)
+        shown = [room for room in rooms if room.guests or identity is not None]
+        return json_response(RoomList(rooms=[await self._current(room) for room in shown], cursor=following))
+
+    async def show_room(self, request: Request) -> Response:
+        room_id = request.path_params["room"]
+        identity = self._identity(request)
+        state = await self._door.room_log.load(room_id)
+        if state is None:
+            raise ApiError(ErrorCode.NOT_FOUND, "no such room")
+        snapshot = state.snapshot()
+        if identity is None and not snapshot.guests:
+            raise ApiError(ErrorCode.UNAUTHORIZED, "this room admits no guests")
+        if identity is not None and identity.room not in (None, room_id):
+            raise ApiError(ErrorCode.FORBIDDEN, "the token is for another room")
+        return json_response(await self._current(snapshot))
+
+    async def _current(self, snapshot: RoomSnapshot) -> RoomSnapshot:
+        """With the stock and counters of this moment."""
+        counts = await self._door.orders.counts(snapshot.id)
+        for product in snapshot.products:
+            if product.sku in counts:
+                product.available = counts[product.sku].available
+        for sale in snapshot.sales:
+            if sale.sale in counts:
+                sale.available = counts[sale.sale].available
+        live = next((room for room in self._door.rooms.rooms() if room.id == snapshot.id), None)
+        if live is not None:
+            snapshot.online, snapshot.likes = live.online, live.likes
+        return snapshot
+
+    # ---- orders -----------------------------------------------------------------------------
+
+    async def list_orders(self, request: Request) -> Response:
+        identity = self._need_identity(request)
+        room = request.query_params.get("room")
+        status = self._status(request)
+        cursor, limit = self._page(request)
+        user: str | None = identity.user
+        if identity.role is Role.OPERATOR:
+            user = None
+        elif identity.role is Role.HOST and room is not None:
+            await self._must_host(identity, room)
+            user = None
+        if identity.room is not None:
+            if room not in (None, identity.room):
+                raise ApiError(ErrorCode.FORBIDDEN, "the token is for another room", "room")
+            room = identity.room
+        try:
+            found = await self._ledger.orders(user=user, room=room, status=status, cursor=cursor, limit=limit)
+        except ValueError as error:
+            raise ApiError(ErrorCode.INVALID, str(error), "cursor") from None
+        return json_response(found)
+
+    async def show_order(self, request: Request) -> Response:
+        identity = self._need_identity(request)
+        record = await self._ledger.order(request.path_params["order"])
+        if record is None:
+            raise ApiError(ErrorCode.NOT_FOUND, "no such order")
+        if identity.role is not Role.OPERATOR and record.user != identity.user:
+            hosted = identity.role is Role.HOST and record.room is not None
+            if not hosted or not await self._hosts(identity, record.room or ""):
+                raise ApiError(ErrorCode.NOT_FOUND, "no such order")
+        return json_response(record)
+
+    async def _must_host(self, identity: Identity, room: str) -> None:
+        if not await self._hosts(identity, room):
+            raise ApiError(ErrorCode.FORBIDDEN, "not a host of this room", "room")
+
+    async def _hosts(self, identity: Identity, room: str) -> bool:
+        if identity.room is not None:
+            return identity.room == room
+        state = await self._door.room_log.load(room)
+        return state is not None and identity.user in state.snapshot().hosts
+
+    # ---- payments ---------------------------------------------------------------------------
+
+    async def webhook(self, request: Request) -> Response:
+        body = await read_body(request)
+        signature = request.headers.get("miaodan-signature", "")
+        return json_response(await self._desk.notice(body, signature, int(time.time() * 1000)))
+
+    # ---- documents and health ---------------------------------------------------------------
+
+    async def openapi(self, request: Request) -> Response:
+        return Response(load_document("openapi"), media_type="application/json")
+
+    async def asyncapi(self, request: Request) -> Response:
+        return Response(load_document("asyncapi"), media_type="application/json")
+
+    async def health(self, request: Request) -> Response:
+        return json_response(Health(status="ok"))
+
+    async def ready(self, request: Request) -> Response:
+        store, ledger = await self._store_ready(), await self._ledger_ready()
+        draining = self._door.draining
+        ready = store and ledger and not draining
+        body = Ready(ready=ready, store=store, ledger=ledger, draining=draining)
+        return json_response(body, 200 if ready else 503)
+
+    async def metrics(self, request: Request) -> Response:
+        content, media_type = exposition()
+        return Response(content, media_type=media_type)
+
+    # ---- query parameters -------------------------------------------------------------------
+
+    @staticmethod
+    def _page(request: Request) -> tuple[str | None, int]:
+        text = request.query_params.get("limit", "50")
+        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_LIMIT:
+            raise ApiError(ErrorCode.INVALID, f"expected a whole number from 1 to {MAX_LIMIT}", "limit")
+        return request.query_params.get("cursor") or None, int(text)
+
+    @staticmethod
+    def _status(request: Request) -> OrderStatus | None:
+        text = request.query_params.get("status")
+        if text is None:
+            return None
+        try:
+            return OrderStatus(text)
+        except ValueError:
+            words = ", ".join(status.value for status in OrderStatus)
+            raise ApiError(ErrorCode.INVALID, f"expected one of {words}", "status") from None

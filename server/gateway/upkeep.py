@@ -1,0 +1,35 @@
+"""One sweep a second over all connections, and the goodbye of a draining process."""
+
+from __future__ import annotations
+
+import asyncio
+
+from schemas.codes import CloseCode
+from server.gateway.doorway import Doorway
+
+SWEEP_SECONDS = 0.5
+LAST_WORDS_SECONDS = 0.5
+
+
+async def sweep(door: Doorway) -> None:
+    """Timeouts of every connection, without a timer each; runs for the life of the process."""
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        now = door.clock()
+        for connection in list(door.connections):
+            connection.tick(now)
+
+
+async def drain(door: Doorway) -> None:
+    """Close everybody with 4000, spread over `drain_ms`, so that they do not all return at once."""
+    door.draining = True
+    leaving = list(door.connections)
+    pause = door.settings.server.drain_ms / 1000
+    steps = max(1, min(len(leaving), 50))
+    for step in range(steps):
+        for connection in leaving[step::steps]:
+            connection.close(CloseCode.DRAINING)
+        await asyncio.sleep(pause / steps if len(leaving) > steps else 0)
+    deadline = asyncio.get_running_loop().time() + LAST_WORDS_SECONDS
+    while door.connections and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.02)

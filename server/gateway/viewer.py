@@ -1,0 +1,202 @@
+"""What a viewer may do in a room: speak, like, buy. Orders answer through callbacks, nothing waits."""
+
+from __future__ import annotations
+
+import uuid_utils
+from msgspec import Struct
+
+from schemas.codes import ErrorCode, RoomStatus
+from schemas.commands import (
+    DanmakuSend,
+    Like,
+    OrderCancel,
+    OrderGet,
+    OrderPay,
+    OrderPlace,
+    OrderRefund,
+    ViewerCommand,
+)
+from schemas.events import Danmaku, DanmakuAccepted, Error, OrderAccepted, OrderUpdated
+from schemas.models import User
+from server.fanout.member import Member
+from server.gateway.doorway import Doorway
+from server.gateway.metrics import ERRORS
+from server.orders.service import Outcome
+from server.rooms.live import LiveRoom
+from server.settings import LimitSettings
+from server.trust.limits import Bucket
+from server.valkey import StoreUnavailable
+
+
+class Allowance:
+    """One connection's token buckets."""
+
+    __slots__ = ("danmaku", "likes", "orders")
+
+    def __init__(self, limits: LimitSettings) -> None:
+        self.danmaku = Bucket(limits.danmaku_per_second)
+        self.orders = Bucket(limits.orders_per_second)
+        self.likes = Bucket(limits.likes_per_second)
+
+
+class Viewer:
+    """One member's commands, carried out."""
+
+    __slots__ = ("_allowance", "_door", "_member", "_room", "_user")
+
+    def __init__(self, door: Doorway, room: LiveRoom, member: Member, user: User) -> None:
+        self._door = door
+        self._room = room
+        self._member = member
+        self._user = user
+        self._allowance = Allowance(door.settings.limits)
+
+    def refuse(
+        self,
+        command_id: int | None,
+        code: ErrorCode,
+        message: str,
+        *,
+        field: str | None = None,
+        retry_after_ms: int | None = None,
+        order: str | None = None,
+    ) -> None:
+        """One `error`."""
+        ERRORS.labels(code.value).inc()
+        self._reply(
+            Error(
+                id=command_id,
+                code=code,
+                message=message,
+                field=field,
+                retry_after_ms=retry_after_ms,
+                order=order,
+            )
+        )
+
+    def _reply(self, *events: Struct) -> None:
+        self._room.broadcast.direct([self._member], events[0])
+        for event in events[1:]:
+            self._room.broadcast.direct([self._member], event)
+
+    async def execute(self, command: ViewerCommand) -> None:
+        """Reply exactly once, now or from a callback (`like` has no reply)."""
+        match command:
+            case DanmakuSend():
+                self._speak(command)
+            case Like():
+                self._like(command)
+            case OrderPlace():
+                self._place(command)
+            case OrderPay() | OrderCancel() | OrderRefund():
+                self._change(command)
+            case OrderGet():
+                await self._get(command)
+            case _:
+                self.refuse(command.id if hasattr(command, "id") else None, ErrorCode.INVALID, "not now")
+
+    # ---- chat -------------------------------------------------------------------------------
+
+    def _speak(self, command: DanmakuSend) -> None:
+        now = self._door.clock()
+        text = command.text.strip()
+        if not text:
+            self.refuse(command.id, ErrorCode.INVALID, "nothing but white space", field="text")
+            return
+        left = self._room.muted_until(self._user.id, now)
+        if left is not None:
+            self.refuse(command.id, ErrorCode.MUTED, "muted by the host", retry_after_ms=left if left > 0 else None)
+            return
+        if self._room.state.status is RoomStatus.ENDED:
+            self.refuse(command.id, ErrorCode.CONFLICT, "the room has ended")
+            return
+        wait = self._allowance.danmaku.take(now)
+        if wait:
+            self.refuse(command.id, ErrorCode.RATE_LIMITED, "too many danmaku", retry_after_ms=wait)
+            return
+        if self._door.words.blocked(text):
+            self.refuse(command.id, ErrorCode.BLOCKED_WORDS, "these words are not allowed here", field="text")
+            return
+        message = Danmaku(message="m" + uuid_utils.uuid7().hex, user=self._user, text=text, at=now)
+        if self._room.say(message):
+            self._reply(DanmakuAccepted(id=command.id, message=message.message))
+        else:
+            self.refuse(command.id, ErrorCode.RATE_LIMITED, "the room is too loud", retry_after_ms=1_000)
+
+    def _like(self, command: Like) -> None:
+        wait = self._allowance.likes.take(self._door.clock())
+        if wait:
+            self.refuse(command.id, ErrorCode.RATE_LIMITED, "too many likes", retry_after_ms=wait)
+            return
+        self._room.like(command.count)
+
+    # ---- orders -----------------------------------------------------------------------------
+
+    def _may_order(self, command_id: int) -> bool:
+        wait = self._allowance.orders.take(self._door.clock())
+        if wait:
+            self.refuse(command_id, ErrorCode.RATE_LIMITED, "too many orders", retry_after_ms=wait)
+        return not wait
+
+    def _place(self, command: OrderPlace) -> None:
+        if (command.sku is None) == (command.sale is None):
+            field = "sku" if command.sku is None else "sale"
+            self.refuse(command.id, ErrorCode.INVALID, "exactly one of sku and sale", field=field)
+            return
+        if not self._may_order(command.id):
+            return
+
+        def done(outcome: Outcome) -> None:
+            self._answer(command.id, outcome)
+
+        state = self._room.state
+        self._door.orders.place(
+            self._room.id, self._user.id, command, state.currency, done, live=state.status is RoomStatus.LIVE
+        )
+
+    def _change(self, command: OrderPay | OrderCancel | OrderRefund) -> None:
+        if not self._may_order(command.id):
+            return
+
+        def done(outcome: Outcome) -> None:
+            self._answer(command.id, outcome)
+
+        room, user, orders = self._room.id, self._user.id, self._door.orders
+        match command:
+            case OrderPay(order=order):
+                orders.pay(room, user, order, done)
+            case OrderCancel(order=order):
+                orders.cancel(room, user, order, done)
+            case OrderRefund(order=order, reason=reason):
+                orders.refund(room, user, order, reason, done)
+
+    def _answer(self, command_id: int, outcome: Outcome) -> None:
+        if outcome.code is None and outcome.order is not None:
+            self._reply(OrderAccepted(id=command_id, order=outcome.order, replayed=outcome.replayed))
+            return
+        if outcome.order is not None:
+            self._reply(OrderUpdated(order=outcome.order))
+        self.refuse(
+            command_id,
+            outcome.code or ErrorCode.UNAVAILABLE,
+            outcome.message,
+            retry_after_ms=outcome.retry_after_ms,
+            order=outcome.order.order if outcome.order is not None else None,
+        )
+
+    async def _get(self, command: OrderGet) -> None:
+        if (command.order is None) == (command.request_id is None):
+            field = "order" if command.order is None else "request_id"
+            self.refuse(command.id, ErrorCode.INVALID, "exactly one of order and request_id", field=field)
+            return
+        try:
+            order = await self._door.orders.get(
+                self._room.id, self._user.id, order_id=command.order, request_id=command.request_id
+            )
+        except StoreUnavailable:
+            self.refuse(command.id, ErrorCode.UNAVAILABLE, "the store does not answer", retry_after_ms=1_000)
+            return
+        if order is None:
+            self.refuse(command.id, ErrorCode.NOT_FOUND, "no such order")
+        else:
+            self._reply(OrderAccepted(id=command.id, order=order))

@@ -1,0 +1,343 @@
+"""A room as this process holds it: its state, its ring, its broadcast, its members.
+
+Everything true comes from the store, over the room's channel and the log behind it; a hole in
+`seq` (a lost message, a store that restarted) is mended from the log before anything is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+import structlog
+from msgspec.structs import replace
+
+from schemas.codes import CloseCode, RoomStatus
+from schemas.events import (
+    Danmaku,
+    DanmakuRecalled,
+    Dashboard,
+    Kicked,
+    Muted,
+    OrderUpdated,
+    ProductUnmounted,
+    ProductUpdated,
+    SaleEnded,
+    SequencedEvent,
+)
+from schemas.models import Order, RoomSnapshot
+from server.fanout.broadcast import Broadcast
+from server.fanout.member import Member
+from server.rooms.log import RoomLog
+from server.rooms.metrics import CHAT_LOST, RELOADS
+from server.rooms.ring import Ring
+from server.rooms.state import RoomState
+from server.valkey import StoreUnavailable
+
+log = structlog.get_logger("miaodan.rooms")
+
+RETRY_SECONDS = 0.5
+
+
+class RoomEntry(msgspec.Struct):
+    """Body of an `L` message."""
+
+    epoch: str
+    seq: int
+    event: SequencedEvent
+
+
+class StockNotice(msgspec.Struct):
+    """Body of an `S` message."""
+
+    stock: dict[str, int]
+
+
+class OrderNotice(msgspec.Struct):
+    """One entry of an `O` message."""
+
+    user: str
+    order: msgspec.Raw
+
+
+class DirectNotice(msgspec.Struct):
+    """Body of a `D` message."""
+
+    kind: str
+    user: str
+    until: int | None = None
+    reason: str = ""
+
+
+class PresenceNotice(msgspec.Struct):
+    """Body of an `N` message."""
+
+    online: int
+    peak: int
+    likes: int
+
+
+class Wiring(Protocol):
+    """What the composition root lends a room from the other wings."""
+
+    async def stock(self, room: str) -> dict[str, int]:
+        """Available units by sku or sale."""
+
+    def decode_order(self, record: bytes) -> Order: ...
+
+
+_ENTRY = msgspec.json.Decoder(RoomEntry)
+_STOCK = msgspec.json.Decoder(StockNotice)
+_ORDERS = msgspec.json.Decoder(list[OrderNotice])
+_DIRECT = msgspec.json.Decoder(DirectNotice)
+_PRESENCE = msgspec.json.Decoder(PresenceNotice)
+_CHAT = msgspec.msgpack.Decoder(list[Danmaku])
+
+
+class LiveRoom:
+    """`chat_out` and `likes_out` wait for the process's next publish and presence report."""
+
+    def __init__(
+        self,
+        state: RoomState,
+        broadcast: Broadcast,
+        room_log: RoomLog,
+        wiring: Wiring,
+        ring_length: int,
+        chat_queue: int,
+        publish: Callable[[], None],
+    ) -> None:
+        self.state = state
+        self.broadcast = broadcast
+        self.online = 0
+        self.peak = 0
+        self.likes = 0
+        self.chat_out: list[Danmaku] = []
+        self.likes_out = 0
+        self.chat_seen = 0
+        self.muted: dict[str, int | None] = {}
+        self._log = room_log
+        self._wiring = wiring
+        self._ring = Ring(ring_length, state.seq)
+        self._ring_length = ring_length
+        self._chat_queue = chat_queue
+        self._publish = publish
+        self._mending: asyncio.Task[None] | None = None
+        self._mend_again = False
+        self.ready = asyncio.Event()
+
+    @property
+    def id(self) -> str:
+        return self.state.id
+
+    # ---- what members see -------------------------------------------------------------------
+
+    def snapshot(self) -> RoomSnapshot:
+        """The room now, with the stock and counters of this moment."""
+        self.state.online, self.state.likes = self.online, self.likes
+        return self.state.snapshot()
+
+    async def missed(self, epoch: str, seq: int) -> list[SequencedEvent] | None:
+        """Every event after `seq`, all of them, from the ring or from the log; else None.
+
+        The last step reads the ring without awaiting, so that the answer ends at `state.seq`.
+        """
+        if epoch != self.state.epoch or seq > self.state.seq:
+            return None
+        recent = self._ring.since(seq)
+        if recent is not None:
+            return recent  # type: ignore[return-value]
+        older = await self._log.since(self.state.id, epoch, seq)
+        if older is None or epoch != self.state.epoch:
+            return None
+        events = [event for _, event in older]
+        last = older[-1][0] if older else seq
+        if last > self.state.seq:
+            return events[: len(events) - (last - self.state.seq)]
+        recent = self._ring.since(last)
+        return None if recent is None else [*events, *recent]  # type: ignore[list-item]
+
+    def say(self, message: Danmaku) -> bool:
+        """Queue a danmaku for the next publish; False when the queue is full."""
+        if len(self.chat_out) >= self._chat_queue:
+            return False
+        self.chat_out.append(message)
+        self._publish()
+        return True
+
+    def like(self, count: int) -> None:
+        self.likes_out += count
+
+    # ---- what the channel says --------------------------------------------------------------
+
+    def heard(self, kind: bytes, body: bytes) -> None:
+        """One message of the room's channel; `R` says that some may have been lost."""
+        match kind:
+            case b"L":
+                entry = _ENTRY.decode(body)
+                self._advance(entry.epoch, entry.seq, entry.event)
+            case b"C":
+                self._chat(_CHAT.decode(body))
+            case b"S":
+                self._stock(_STOCK.decode(body).stock)
+            case b"O":
+                for notice in _ORDERS.decode(body):
+                    self._order(notice)
+            case b"N":
+                self._presence(_PRESENCE.decode(body))
+            case b"D":
+                self._direct(_DIRECT.decode(body))
+            case b"R":
+                self.mend()
+            case _:
+                log.warning("unknown message kind", kind=kind, room=self.state.id)
+
+    def _advance(self, epoch: str, seq: int, event: SequencedEvent) -> None:
+        if epoch != self.state.epoch:
+            self.mend()
+        elif seq == self.state.seq + 1:
+            self._apply(seq, event)
+        elif seq > self.state.seq:
+            self.mend()
+
+    def _apply(self, seq: int, event: SequencedEvent) -> None:
+        event.seq = seq
+        if isinstance(event, ProductUpdated) and event.product.sku in self.state.products:
+            # The number in the log is as old as the command; this room knows a newer one.
+            available = self.state.products[event.product.sku].available
+            event = ProductUpdated(seq=seq, product=replace(event.product, available=available))
+        self.state.apply(seq, event)
+        self._ring.append(seq, event)
+        match event:
+            case ProductUnmounted(sku=sku):
+                self.broadcast.forget(("stock", sku))
+            case SaleEnded(sale=ended):
+                self.broadcast.forget(("stock", ended))
+                self.broadcast.forget(("countdown", ended))
+            case DanmakuRecalled(message=message):
+                self.broadcast.recall(message)
+            case _:
+                pass
+        self.broadcast.sequenced(event)
+
+    def _chat(self, messages: list[Danmaku]) -> None:
+        self.chat_seen += len(messages)
+        for message in messages:
+            self.broadcast.chat(message)
+
+    def _stock(self, stock: dict[str, int]) -> None:
+        for key, available in self.state.set_stock(stock).items():
+            self.broadcast.state(("stock", key), available)
+
+    def _presence(self, notice: PresenceNotice) -> None:
+        self.online, self.peak, self.likes = notice.online, notice.peak, notice.likes
+        self.broadcast.state(("online", ""), notice.online)
+        self.broadcast.state(("likes", ""), notice.likes)
+
+    def _order(self, notice: OrderNotice) -> None:
+        members = self.broadcast.of_user(notice.user)
+        if members:
+            order = self._wiring.decode_order(bytes(notice.order))
+            self.broadcast.direct(members, OrderUpdated(order=order))
+
+    def _direct(self, notice: DirectNotice) -> None:
+        members = self.broadcast.of_user(notice.user)
+        match notice.kind:
+            case "mute":
+                self.muted[notice.user] = notice.until
+                self.broadcast.direct(members, Muted(until=notice.until, reason=notice.reason))
+            case "unmute":
+                self.muted.pop(notice.user, None)
+                self.broadcast.direct(members, Muted(until=0, reason=notice.reason))
+            case "kick":
+                self.broadcast.direct(members, Kicked(reason=notice.reason))
+                for member in members:
+                    self.broadcast.close(member, CloseCode.KICKED, notice.reason)
+            case _:
+                log.warning("unknown notice", kind=notice.kind)
+
+    def muted_until(self, user: str, now: int) -> int | None:
+        """Milliseconds left until `user` may speak again; None when they may, -1 for good."""
+        if user not in self.muted:
+            return None
+        until = self.muted[user]
+        if until is None:
+            return -1
+        if until <= now:
+            del self.muted[user]
+            return None
+        return until - now
+
+    # ---- mending ----------------------------------------------------------------------------
+
+    def mend(self) -> None:
+        """Read from the store what the channel may have lost; one reader at a time."""
+        if self._mending is not None and not self._mending.done():
+            self._mend_again = True
+            return
+        self._mending = asyncio.get_running_loop().create_task(self._mend())
+
+    async def _mend(self) -> None:
+        self._mend_again = True
+        while self._mend_again:
+            self._mend_again = False
+            try:
+                await self._catch_up()
+                self._stock(await self._wiring.stock(self.state.id))
+                self.ready.set()
+            except StoreUnavailable as error:
+                log.warning("room waits for the store", room=self.state.id, error=str(error))
+                self._mend_again = True
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _catch_up(self) -> None:
+        room = self.state.id
+        entries = await self._log.since(room, self.state.epoch, self.state.seq)
+        if entries is not None:
+            for seq, event in entries:
+                self._advance(self.state.epoch, seq, event)
+            return
+        fresh = await self._log.load(room)
+        RELOADS.inc()
+        code = CloseCode.DRAINING if fresh is not None else CloseCode.NO_SUCH_ROOM
+        log.warning("room reloaded", room=room, found=fresh is not None)
+        for member in self.broadcast.members():
+            self.broadcast.close(member, code)
+        if fresh is not None:
+            self.state = fresh
+            self._ring = Ring(self._ring_length, fresh.seq)
+
+    # ---- each second ------------------------------------------------------------------------
+
+    def beat(self, now: int) -> None:
+        """Countdown courtesy beats for the sales that run; `now` in server milliseconds."""
+        if self.state.status is RoomStatus.ENDED:
+            return
+        for sale, countdown in self.state.countdowns(now).items():
+            self.broadcast.state(("countdown", sale), countdown)
+
+    async def dashboard(self, load: Callable[[str], Awaitable[Dashboard]]) -> None:
+        """Tell the control sockets how it goes."""
+        watching = [member for member in self.broadcast.members() if member.control]
+        rate, self.chat_seen = self.chat_seen, 0
+        if not watching:
+            return
+        board = await load(self.state.id)
+        board.online, board.peak_online, board.danmaku_rate = self.online, self.peak, float(rate)
+        self.broadcast.direct(watching, board)
+
+    def take_chat(self) -> list[Danmaku]:
+        """What waits to be published."""
+        waiting, self.chat_out = self.chat_out, []
+        return waiting
+
+    def lost_chat(self, count: int) -> None:
+        """The store took none of these; their senders were told they were accepted."""
+        CHAT_LOST.inc(count)
+
+    def stop(self) -> None:
+        self.broadcast.stop()
+        if self._mending is not None:
+            self._mending.cancel()

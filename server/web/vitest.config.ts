@@ -1,0 +1,8 @@
+import { defineConfig } from "vitest/config";
+import { fileURLToPath } from "node:url";
+
+export default defineConfig({
+  resolve: { alias: { "@miaodan/client": fileURLToPath(new URL("src/sdk/index.ts", import.meta.url)) } },
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  test: { include: ["tests/**/*.test.ts"], environment: "node" },
+});
