@@ -6,104 +6,153 @@ Durations end in `_ms`, sizes are bytes, rates are per second; a limit of 0 swit
 
 from __future__ import annotations
 
+import difflib
+import math
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+PREFIX = "MIAODAN_"
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Natural = Annotated[int, Meta(ge=0)]
+Positive = Annotated[int, Meta(ge=1)]
+Bytes = Annotated[int, Meta(ge=1024)]
+Rate = Annotated[float, Meta(ge=0)]
 
 
 class ServerSettings(Struct, kw_only=True, frozen=True):
     """Where it listens and what it stands on."""
 
     host: str = "127.0.0.1"
-    port: int = 8460
-    workers: int = 1
+    """Address to listen on; `0.0.0.0` or `::` for all."""
+    port: Port = 8460
+    """0: any free one, which `serve` prints."""
+    workers: Positive = 1
+    """Gateway processes; they share the port."""
     data_dir: str = "miaodan-data"
+    """Holds `token.key`, the embedded store and the SQLite ledger."""
     redis_url: str = ""
     """Empty: the embedded Valkey under `data_dir`."""
     database_url: str = ""
     """Empty: SQLite under `data_dir`."""
     allowed_origins: list[str] = []
     """Browser origins admitted to the sockets besides the server's own; `["*"]` admits all."""
-    drain_ms: int = 5_000
+    drain_ms: Natural = 5_000
     """How long SIGTERM lets viewers leave before the process goes."""
     demo: bool = False
-    log_format: str = "console"
+    """Serve the demonstration's sign-in: anybody may have a token."""
+    log_format: Literal["console", "json"] = "console"
     """`console` or `json`."""
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    """`debug`, `info`, `warning`, `error` or `critical`."""
 
 
 class GatewaySettings(Struct, kw_only=True, frozen=True):
-    hello_timeout_ms: int = 5_000
-    heartbeat_ms: int = 25_000
-    heartbeat_grace_ms: int = 35_000
+    """The door: sockets and their heartbeat."""
+
+    hello_timeout_ms: Positive = 5_000
+    """A socket without a `hello` for this long is closed with 4506."""
+    heartbeat_ms: Positive = 25_000
+    """How often a client is asked to say something."""
+    heartbeat_grace_ms: Natural = 35_000
     """A socket that said nothing for `heartbeat_ms + heartbeat_grace_ms` is closed with 4002."""
-    max_connections: int = 20_000
+    max_connections: Positive = 20_000
     """Per worker; beyond it 4003."""
-    sockets_per_user: int = 8
+    sockets_per_user: Positive = 8
     """In one room on one worker; the oldest beyond it is closed with 4505."""
     preframed: bool = True
     """Write ready-made frames past ASGI `send`; false is the portable path."""
 
 
 class FanoutSettings(Struct, kw_only=True, frozen=True):
-    tick_ms: int = 50
+    """Telling everybody, and what a slow viewer may cost."""
+
+    tick_ms: Positive = 50
     """Under load a room flushes once per tick; a quiet room flushes at once."""
-    chat_budget: int = 100
+    chat_budget: Natural = 100
     """Danmaku per room and flush that everybody gets; the rest is sampled away and counted."""
-    soft_mark: int = 64 * 1024
+    soft_mark: Bytes = 64 * 1024
     """Bytes in a viewer's user-space buffer above which chat is dropped and state merged."""
-    hard_mark: int = 512 * 1024
-    """Bytes above which a viewer is closed with 4001."""
-    slow_timeout_ms: int = 20_000
+    hard_mark: Bytes = 512 * 1024
+    """Bytes above which a viewer is closed with 4001; not below `soft_mark`."""
+    slow_timeout_ms: Positive = 20_000
     """A viewer above the soft mark for this long is closed with 4001 whatever its buffer holds."""
-    socket_buffer: int = 64 * 1024
+    socket_buffer: Bytes = 64 * 1024
     """SO_SNDBUF of a viewer's socket."""
 
 
 class RoomSettings(Struct, kw_only=True, frozen=True):
-    log_length: int = 10_000
+    """What is remembered of a room."""
+
+    log_length: Positive = 10_000
     """Events a room's log keeps in the store."""
-    ring_length: int = 1_024
+    ring_length: Positive = 1_024
     """Events a room keeps in each gateway for resume."""
-    presence_ms: int = 1_000
-    chat_queue: int = 4_096
+    presence_ms: Positive = 1_000
+    """How often a gateway reports how many watch a room."""
+    chat_queue: Positive = 4_096
     """Danmaku a gateway holds for a room until its next publish; beyond it `rate_limited`."""
 
 
 class OrderSettings(Struct, kw_only=True, frozen=True):
-    partitions: int = 16
-    batch: int = 256
+    """Stock, holds and the order queue."""
+
+    partitions: Annotated[int, Meta(ge=1, le=100)] = 16
+    """How many parts stock and orders are kept in. Not to be changed once there are orders."""
+    batch: Positive = 256
     """Orders in one Lua call at most."""
-    queue: int = 20_000
+    queue: Positive = 20_000
     """Orders that may wait per partition in one gateway; beyond it `rate_limited`."""
-    hold_ms: int = 120_000
+    hold_ms: Positive = 120_000
     """How long an unpaid hold stands."""
-    store_timeout_ms: int = 5_000
+    store_timeout_ms: Positive = 5_000
     """A reservation that takes longer is `unknown_outcome`."""
-    request_ttl_ms: int = 7 * 86_400_000
+    request_ttl_ms: Positive = 7 * 86_400_000
     """How long a `request_id` is remembered after its user's last order in the room."""
-    sweep_ms: int = 250
-    clock_ms: int = 20
+    sweep_ms: Positive = 250
+    """How often the back office looks for holds past their deadline."""
+    clock_ms: Positive = 20
     """How often the back office looks for sales that are due."""
 
 
 class PaymentSettings(Struct, kw_only=True, frozen=True):
+    """The payment provider."""
+
     webhook_secret: str = ""
     """HMAC key of the provider's notices; empty: a key made under `data_dir`."""
-    webhook_tolerance_ms: int = 300_000
-    sandbox_latency_ms: int = 50
+    webhook_tolerance_ms: Natural = 300_000
+    """How far a notice's timestamp may be from now."""
+    sandbox_latency_ms: Natural = 50
+    """How long the built-in sandbox takes to answer."""
 
 
 class LimitSettings(Struct, kw_only=True, frozen=True):
-    danmaku_per_second: float = 2.0
-    orders_per_second: float = 5.0
-    likes_per_second: float = 20.0
-    commands_per_second: float = 50.0
-    connections_per_address: int = 0
-    joins_per_second: float = 0.0
+    """How often; 0 switches a limit off."""
+
+    danmaku_per_second: Rate = 2.0
+    """Per viewer's socket."""
+    orders_per_second: Rate = 5.0
+    """Per viewer's socket."""
+    likes_per_second: Rate = 20.0
+    """Per viewer's socket."""
+    commands_per_second: Rate = 50.0
+    """Per socket, all commands together."""
+    connections_per_address: Natural = 0
+    """Open sockets of one client address on one worker; beyond it 4003."""
+    joins_per_second: Rate = 0.0
+    """New sockets per worker; beyond it 4003."""
 
 
 class DanmakuSettings(Struct, kw_only=True, frozen=True):
+    """What may not be said."""
+
     blocked_words: list[str] = []
+    """A danmaku that holds one of these is refused."""
     blocked_words_file: str = ""
     """One word or phrase a line, UTF-8."""
 
@@ -117,3 +166,107 @@ class Settings(Struct, kw_only=True, frozen=True):
     payments: PaymentSettings = msgspec.field(default_factory=PaymentSettings)
     limits: LimitSettings = msgspec.field(default_factory=LimitSettings)
     danmaku: DanmakuSettings = msgspec.field(default_factory=DanmakuSettings)
+
+
+class SettingsError(Exception):
+    """Settings that cannot serve. `problems`: one sentence each, naming the source and section.key."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+class Setting(NamedTuple):
+    """One of them: where it is set and what it takes."""
+
+    section: str
+    key: str
+    type: Any
+    default: Any
+
+    @property
+    def variable(self) -> str:
+        """Its environment variable."""
+        return f"{PREFIX}{self.section}__{self.key}".upper()
+
+
+def all_settings() -> Iterator[Setting]:
+    """Every setting, in the order of the file."""
+    for section in msgspec.structs.fields(Settings):
+        defaults = section.type()
+        for field in msgspec.structs.fields(section.type):
+            yield Setting(section.name, field.name, field.type, getattr(defaults, field.name))
+
+
+def load(
+    file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    flags: Mapping[str, object] | None = None,
+) -> Settings:
+    """The settings in force. `flags`: `{"server.port": 0}`; None means not given.
+
+    Raises SettingsError with everything that is wrong, also where a later source overrides it.
+    """
+    known = {f"{setting.section}.{setting.key}": setting for setting in all_settings()}
+    chosen: dict[str, dict[str, Any]] = {setting.section: {} for setting in known.values()}
+    problems: list[str] = []
+    for source, name, raw in _sources(file, environ or {}, flags or {}, problems):
+        setting = known.get(name)
+        if setting is None:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            problems.append(f"{source}: {name} is not a setting{hint}")
+            continue
+        try:
+            chosen[setting.section][setting.key] = _convert(raw, setting.type, source.startswith(PREFIX))
+        except ValueError as error:
+            problems.append(f"{source}: {name}: {error}")
+    if not problems:
+        settings = msgspec.convert(chosen, Settings)
+        if settings.fanout.hard_mark >= settings.fanout.soft_mark:
+            return settings
+        problems.append("fanout.hard_mark must not be below fanout.soft_mark")
+    raise SettingsError(problems)
+
+
+def _sources(
+    file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object], problems: list[str]
+) -> Iterator[tuple[str, str, object]]:
+    """(source, section.key, value), the weakest first."""
+    if file is not None:
+        for section, table in _read(file, problems).items():
+            if isinstance(table, dict):
+                yield from ((str(file), f"{section}.{key}", value) for key, value in table.items())
+            else:
+                problems.append(f"{file}: {section} stands outside of any [section]")
+    for variable, text in sorted(environ.items()):
+        section, separator, key = variable.removeprefix(PREFIX).partition("__")
+        if variable.startswith(PREFIX) and separator:
+            yield variable, f"{section}.{key}".lower(), text
+    for name, value in flags.items():
+        if value is not None:
+            yield f"--{name.partition('.')[2].replace('_', '-')}", name, value
+
+
+def _read(file: Path, problems: list[str]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        problems.append(f"{file}: {error.strerror if isinstance(error, OSError) else error}")
+        return {}
+
+
+def _convert(raw: object, type_: Any, textual: bool) -> Any:
+    """`raw` as the setting's type; raises ValueError. `textual`: it came as text, as in the environment."""
+    if textual and type_ == list[str]:
+        text = str(raw).strip()
+        if not text.startswith("["):
+            return [part.strip() for part in text.split(",") if part.strip()]
+        return msgspec.json.decode(text, type=list[str])
+    value = msgspec.convert(raw, type_, strict=not textual)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("Expected a finite number")
+    return value
