@@ -14,6 +14,7 @@ from schemas.events import Kicked, SequencedEvent, Welcome
 from schemas.models import Order, Resume, User
 from server.gateway.doorway import Doorway
 from server.rooms.live import LiveRoom
+from server.rooms.moderation import FOREVER
 from server.trust.roles import may_control
 from server.trust.tokens import BadToken, Identity
 
@@ -73,7 +74,7 @@ async def admit(door: Doorway, room_id: str, hello: Hello, control: bool) -> Adm
     if standing.kicked is not None and identity.role is Role.VIEWER:
         raise Refused(CloseCode.KICKED, standing.reason, Kicked(reason=standing.reason))
     if standing.muted is not None:
-        room.muted[user.id] = standing.muted
+        room.muted[user.id] = None if standing.muted >= FOREVER else standing.muted
     return Admission(user, False, room, orders)
 
 
