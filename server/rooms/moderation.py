@@ -1,0 +1,89 @@
+"""Mutes and kicks, with deadlines on the store's clock, so that they hold on every node and return."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import msgspec
+from redis.asyncio import Redis
+
+from schemas.codes import ErrorCode
+from schemas.models import MAX_SAFE_INTEGER
+from server.rooms.rules import Refused
+from server.rooms.store import room_key, store_errors
+from server.valkey import Script, room_channel
+
+FOREVER = MAX_SAFE_INTEGER
+"""The deadline of what lasts until it is lifted."""
+MAX_SILENCED = 10_000
+"""Viewers of one room muted (or kicked) at a time; one more is refused."""
+
+_moderate = Script.from_package("server.rooms", "lua/moderate.lua")
+_standing = Script.from_package("server.rooms", "lua/standing.lua")
+
+Part = Literal["muted", "kicked"]
+
+
+class Standing(NamedTuple):
+    """Deadlines in ms on the store's clock; None: not so (any more), FOREVER: until lifted.
+
+    `reason` is the kick's where there is one, else the mute's.
+    """
+
+    muted: int | None
+    kicked: int | None
+    reason: str = ""
+
+
+class Moderation:
+    """Raises StoreUnavailable, and Refused `conflict` when a room's list is full.
+
+    Each change is published as `D` and JSON `{kind, user, reason, until}`: `kind` is `mute`,
+    `unmute` or `kick`, `until` null for good and 0 for lifted.
+    """
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+
+    async def mute(self, room: str, user: str, duration_ms: int | None = None, reason: str = "") -> int:
+        """The deadline. Without a duration until `unmute`."""
+        return await self._silence(room, user, duration_ms, reason, part="muted", kind="mute")
+
+    async def unmute(self, room: str, user: str) -> None:
+        await self._silence(room, user, 0, "", part="muted", kind="unmute")
+
+    async def kick(self, room: str, user: str, duration_ms: int | None = None, reason: str = "") -> int:
+        """The deadline. Without a duration for good."""
+        return await self._silence(room, user, duration_ms, reason, part="kicked", kind="kick")
+
+    async def standing(self, room: str, user: str) -> Standing:
+        """Whether `user` may enter and speak now."""
+        keys = [*_keys(room, "muted"), *_keys(room, "kicked")]
+        with store_errors():
+            muted, mute_reason, kicked, kick_reason = await _standing.run(self._client, keys, [user])
+        return Standing(muted or None, kicked or None, (kick_reason or mute_reason).decode())
+
+    async def _silence(
+        self, room: str, user: str, duration_ms: int | None, reason: str, *, part: Part, kind: str
+    ) -> int:
+        # The script knows the deadline and adds it as the object's last member.
+        notice = msgspec.json.encode({"kind": kind, "user": user, "reason": reason}).removesuffix(b"}")
+        duration = -1 if duration_ms is None else duration_ms
+        arguments: list[str | bytes | int] = [
+            user,
+            duration,
+            FOREVER,
+            MAX_SILENCED,
+            reason,
+            room_channel(room),
+            notice,
+        ]
+        with store_errors():
+            until = int(await _moderate.run(self._client, _keys(room, part), arguments))
+        if until < 0:
+            raise Refused(ErrorCode.CONFLICT, f"{MAX_SILENCED} viewers are {part} already", "user")
+        return until
+
+
+def _keys(room: str, part: Part) -> list[str]:
+    return [room_key(room, part), room_key(room, f"{part}:reasons")]

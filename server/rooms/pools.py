@@ -1,0 +1,93 @@
+"""What a room asks of the stock pools. The rooms know no more of orders than this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, TypeVar, runtime_checkable
+
+from schemas.codes import ErrorCode
+
+
+@runtime_checkable
+class Refusal(Protocol):
+    """What an exception must carry for a pool's no to reach the host as it was said."""
+
+    code: ErrorCode
+    message: str
+    field: str | None
+
+
+class Counts(Protocol):
+    @property
+    def available(self) -> int: ...
+
+
+class Due(Protocol):
+    """One edge of one sale whose time has come. `what`: `start`, `sold_out` or `end`; `at` in ms."""
+
+    @property
+    def room(self) -> str: ...
+    @property
+    def sale(self) -> str: ...
+    @property
+    def what(self) -> str: ...
+    @property
+    def at(self) -> int: ...
+
+
+D = TypeVar("D", bound=Due)
+
+
+class Pools(Protocol):
+    """Stock as control commands change it. A refusal is an exception shaped like `Refusal`.
+
+    Every call may be repeated after a lost answer without doing its work twice, `restock` excepted.
+    """
+
+    async def mount(
+        self, room: str, sku: str, *, price: int, currency: str, stock: int, per_user_limit: int | None
+    ) -> None: ...
+
+    async def update(self, room: str, sku: str, *, price: int, per_user_limit: int | None) -> None: ...
+
+    async def unmount(self, room: str, sku: str) -> None: ...
+
+    async def restock(
+        self, room: str, *, sku: str | None = None, sale: str | None = None, delta: int
+    ) -> int: ...
+
+    async def schedule(
+        self,
+        room: str,
+        sale: str,
+        sku: str,
+        *,
+        price: int,
+        currency: str,
+        stock: int,
+        starts_at: int | None,
+        starts_in_ms: int | None,
+        duration_ms: int,
+        per_user_limit: int | None,
+        hold_ms: int | None,
+    ) -> tuple[int, int]:
+        """(starts_at, ends_at) on the store's clock."""
+        ...
+
+    async def close_sale(self, room: str, sale: str, reason: str) -> str:
+        """The reason that stuck: the first one given."""
+        ...
+
+    async def counts(self, room: str) -> Mapping[str, Counts]:
+        """By sku or sale id."""
+        ...
+
+
+class DuePools(Protocol[D]):
+    """The pools as the sale clock sees them. What is not settled is due again."""
+
+    async def due(self, limit: int) -> Sequence[D]: ...
+
+    async def settle(self, due: D) -> None: ...
+
+    async def close_sale(self, room: str, sale: str, reason: str) -> str: ...
