@@ -237,7 +237,7 @@ def _messages() -> dict[str, Schema]:
             "summary": "What one WebSocket message from the server is: an array of events, in order.",
             "tags": [{"name": "batch"}],
             "payload": reference(f"{channel.title()}Batch"),
-            "examples": [{"name": "resumed", "payload": msgspec.to_builtins(examples.RECOVERED)}],
+            "examples": [{"name": "resumed", "payload": msgspec.to_builtins(list(examples.RECOVERED))}],
         }
     return dict(sorted(messages.items()))
 

@@ -21,6 +21,8 @@ _EXACTLY_ONE = {
 }
 """Pairs of optional fields of which one must be there: no type says that, a schema can."""
 
+_PLACE_IN_LOG = {"description": "The event's place in the room's log.", "type": "integer", "minimum": 1}
+
 Schema = dict[str, Any]
 Type = type[msgspec.Struct]
 
@@ -43,6 +45,8 @@ def components(read: Iterable[Type], said: Iterable[Type]) -> dict[str, Schema]:
     for name, schema in answers.items():
         if name in classes:
             schema["required"] = _always_there(classes[name])
+            if classes[name] in events.LANES["L1"]:
+                schema["properties"]["seq"] = _PLACE_IN_LOG
     schemas.update(answers)
     for name, schema in schemas.items():
         if "description" in schema:
@@ -83,7 +87,7 @@ def _always_there(cls: Type) -> list[str]:
     names = [] if config.tag is None else [str(config.tag_field)]
     for field in msgspec.structs.fields(cls):
         has_default = field.default is not NODEFAULT or field.default_factory is not NODEFAULT
-        # The room's log numbers from 1, so `seq` never has its default on the wire.
+        # The room's log numbers from 1: on the wire `seq` never has its default.
         numbered = field.name == "seq" and cls in events.LANES["L1"]
         omitted = field.default is UNSET or (config.omit_defaults and has_default)
         if numbered or not omitted:
