@@ -1,0 +1,1 @@
+"""Simulated viewers: a sans-I/O client session, and a swarm that drives thousands of them."""

@@ -1,0 +1,132 @@
+"""A host's script for the demo: looks at the room, says what to do next. No I/O, no clock.
+
+It is written as "what does the room lack", not as a list of steps: after a restart of the server,
+or of the director, it goes on from whatever it finds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from client_sim.posters import CATALOGUE, Goods
+from client_sim.replica import RoomReplica
+from schemas.codes import RoomStatus
+from schemas.commands import (
+    HostCommand,
+    ProductMount,
+    ProductPin,
+    ProductRestock,
+    RoomAnnounce,
+    RoomStart,
+    SaleSchedule,
+)
+
+ANNOUNCEMENTS = (
+    "欢迎来到秒单直播间！关注主播不迷路 · Welcome, flash sales every minute",
+    "整点秒杀，手快有手慢无 · One per person, be quick at zero",
+    "今日下单全场包邮，七天无理由 · Free shipping today",
+)
+AGAIN_MS = 5_000
+"""A step that took no effect is tried again after this long."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tempo:
+    """Milliseconds between the beats of the show."""
+
+    sale_every_ms: int = 45_000
+    starts_in_ms: int = 15_000
+    lasts_ms: int = 20_000
+    hold_ms: int = 30_000
+    pin_every_ms: int = 20_000
+    announce_every_ms: int = 30_000
+
+
+class Show:
+    """Times are server milliseconds."""
+
+    def __init__(self, tempo: Tempo | None = None, catalogue: tuple[Goods, ...] = CATALOGUE) -> None:
+        self._tempo = tempo or Tempo()
+        self._catalogue = catalogue
+        self._asked: dict[str, float] = {}
+        self._sales = 0
+        self._pins = 0
+        self._announcements = 0
+        self._next_sale = 0.0
+        self._next_pin = 0.0
+        self._next_announcement = 0.0
+
+    def steps(self, room: RoomReplica, now: float) -> list[HostCommand]:
+        """What to do now; empty most of the time."""
+        if room.status == RoomStatus.ENDED.value:
+            return []
+        wanted: list[tuple[str, HostCommand]] = []
+        if room.status != RoomStatus.LIVE.value:
+            wanted.append(("start", RoomStart()))
+        missing = [goods for goods in self._catalogue if goods.sku not in room.products]
+        wanted += [(f"mount {goods.sku}", ProductMount(product=goods.mount())) for goods in missing]
+        if not missing and room.status == RoomStatus.LIVE.value:
+            wanted += self._restocks(room)
+            wanted += self._pin(room, now)
+            wanted += self._announce(now)
+            wanted += self._sale(room, now)
+        return [command for key, command in wanted if self._due(key, now)]
+
+    def _due(self, key: str, now: float) -> bool:
+        """Not while the same step, asked for a moment ago, may still be on its way."""
+        if now - self._asked.get(key, -AGAIN_MS) < AGAIN_MS:
+            return False
+        self._asked[key] = now
+        return True
+
+    def _restocks(self, room: RoomReplica) -> list[tuple[str, HostCommand]]:
+        return [
+            (f"restock {goods.sku}", ProductRestock(sku=goods.sku, delta=goods.stock // 2))
+            for goods in self._catalogue
+            if room.available.get(goods.sku, 0) < goods.stock // 4
+        ]
+
+    def _pin(self, room: RoomReplica, now: float) -> list[tuple[str, HostCommand]]:
+        """What is on sale belongs on the screen; otherwise everything gets its turn."""
+        running = room.running_sales()
+        if running and running[0].sku in room.products:
+            sku = running[0].sku
+        elif now >= self._next_pin or room.pinned is None:
+            sku = self._catalogue[self._pins % len(self._catalogue)].sku
+            self._pins += 1
+        else:
+            return []
+        self._next_pin = now + self._tempo.pin_every_ms
+        return [] if sku == room.pinned else [(f"pin {sku}", ProductPin(sku=sku))]
+
+    def _announce(self, now: float) -> list[tuple[str, HostCommand]]:
+        if now < self._next_announcement:
+            return []
+        self._next_announcement = now + self._tempo.announce_every_ms
+        text = ANNOUNCEMENTS[self._announcements % len(ANNOUNCEMENTS)]
+        self._announcements += 1
+        return [(f"announce {self._announcements}", RoomAnnounce(text=text))]
+
+    def _sale(self, room: RoomReplica, now: float) -> list[tuple[str, HostCommand]]:
+        if now < self._next_sale or room.running_sales():
+            return []
+        goods = self._catalogue[self._sales % len(self._catalogue)]
+        stock = min(goods.stock // 5, room.available.get(goods.sku, 0))
+        if stock < 1:
+            return []
+        self._sales += 1
+        self._next_sale = now + self._tempo.sale_every_ms
+        return [
+            (
+                f"sale {self._sales}",
+                SaleSchedule(
+                    sku=goods.sku,
+                    price=goods.price * 6 // 10,
+                    stock=stock,
+                    starts_in_ms=self._tempo.starts_in_ms,
+                    duration_ms=self._tempo.lasts_ms,
+                    per_user_limit=1,
+                    hold_ms=self._tempo.hold_ms,
+                ),
+            )
+        ]

@@ -1,0 +1,75 @@
+"""What a swarm counts while it runs."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from client_sim.histogram import Histogram
+from client_sim.notices import OrderSettled, Violation
+from client_sim.wire import Batch
+
+KEPT_DETAILS = 20
+"""Violations whose words are kept; all are counted."""
+
+
+@dataclass
+class Tally:
+    """Counters and histograms (milliseconds) of one run."""
+
+    joins: int = 0
+    reconnects: int = 0
+    recovered: int = 0
+    connect_failures: int = 0
+    danmaku_sent: int = 0
+    danmaku_refused: Counter[str] = field(default_factory=Counter)
+    danmaku_delivered: int = 0
+    danmaku_skipped: int = 0
+    closes: Counter[str] = field(default_factory=Counter)
+    violations: Counter[str] = field(default_factory=Counter)
+    details: list[str] = field(default_factory=list)
+    orders: Counter[str] = field(default_factory=Counter)
+    orders_asked_again: int = 0
+    orders_replayed: int = 0
+    units: Counter[str] = field(default_factory=Counter)
+    join_ms: Histogram = field(default_factory=Histogram)
+    delivery_ms: Histogram = field(default_factory=Histogram)
+    order_ms: Histogram = field(default_factory=Histogram)
+    skew_ms: Histogram = field(default_factory=Histogram)
+    started: float = field(default_factory=time.monotonic)
+    _holders: dict[str, str] = field(default_factory=dict)
+
+    def delivered(self, batch: Batch) -> None:
+        """Sum up one batch for everybody who noted its arrival."""
+        ages = Counter(message.at for message in batch.chat)
+        for arrival, viewers in batch.arrivals.items():
+            for at, messages in ages.items():
+                self.delivery_ms.record(arrival - at, viewers * messages)
+
+    def violated(self, who: str, violation: Violation) -> None:
+        self.violations[violation.fault.value] += 1
+        if len(self.details) < KEPT_DETAILS:
+            self.details.append(f"{who}: {violation.fault.value}: {violation.detail}")
+
+    def settled(self, user: str, settled: OrderSettled) -> None:
+        """One order's outcome; the same order told to two requests is a fault of the server's."""
+        self.orders[settled.code.value if settled.code else "accepted"] += 1
+        self.orders_asked_again += settled.asked_again
+        self.orders_replayed += settled.replayed
+        if not settled.asked_again:
+            self.order_ms.record(settled.after_ms)
+        order = settled.order
+        if order is None or settled.code is not None:
+            return
+        owner = f"{user}/{settled.request.request_id}"
+        holder = self._holders.setdefault(order.order, owner)
+        if holder != owner:
+            self.violations["order_told_twice"] += 1
+            if len(self.details) < KEPT_DETAILS:
+                self.details.append(f"order {order.order} was told to {holder} and to {owner}")
+            return
+        self.units[order.sale or order.sku] += order.quantity
+
+    def elapsed(self) -> float:
+        return time.monotonic() - self.started
