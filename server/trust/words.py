@@ -16,6 +16,8 @@ from typing import Any
 import ahocorasick
 import opencc
 
+from server.settings import DanmakuSettings
+
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 """Hangul fillers and the empty braille pattern: letters and symbols by category, blanks to the eye."""
 
@@ -46,15 +48,16 @@ class Words:
         self._pulled_apart = _automaton({_squeeze(word) for word in folded if _has_han(word)} - {""})
 
     @classmethod
-    def load(cls, words: Iterable[str], file: str = "") -> Words:
-        """`words` and those in `file` (one a line, UTF-8; empty: none). Raises BadWordList."""
-        if not file:
-            return cls(words)
+    def from_settings(cls, settings: DanmakuSettings) -> Words:
+        """The listed words and those of the file. Raises BadWordList."""
+        if not settings.blocked_words_file:
+            return cls(settings.blocked_words)
+        file = Path(settings.blocked_words_file)
         try:
-            lines = Path(file).read_text("utf-8-sig").splitlines()
+            lines = file.read_text("utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise BadWordList(Path(file), str(error)) from error
-        return cls([*words, *lines])
+            raise BadWordList(file, str(error)) from error
+        return cls([*settings.blocked_words, *lines])
 
     def fold(self, text: str) -> str:
         """The text as it is compared."""

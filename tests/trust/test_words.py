@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.settings import DanmakuSettings
 from server.trust.words import BadWordList, Words
 
 WORDS = Words(["BadWord", "加微信", "发票", "敏感詞", "a.b", "  ", ""])
@@ -62,14 +63,14 @@ def test_folding_is_settled(text: str) -> None:
 def test_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "words.txt"
     file.write_text("\ufeffone\r\n\n二维码\n", "utf-8")
-    words = Words.load(["three"], str(file))
+    words = Words.from_settings(DanmakuSettings(blocked_words=["three"], blocked_words_file=str(file)))
     assert [words.blocked(text) for text in ("one", "二維碼", "three", "two")] == [True, True, True, False]
-    assert Words.load(["three"]).blocked("three")
+    assert Words.from_settings(DanmakuSettings(blocked_words=["three"])).blocked("three")
 
 
 def test_an_unusable_file(tmp_path: Path) -> None:
     with pytest.raises(BadWordList, match=r"none\.txt"):
-        Words.load([], str(tmp_path / "none.txt"))
+        Words.from_settings(DanmakuSettings(blocked_words_file=str(tmp_path / "none.txt")))
     (tmp_path / "gbk.txt").write_bytes("发票".encode("gbk"))
     with pytest.raises(BadWordList, match=r"gbk\.txt"):
-        Words.load([], str(tmp_path / "gbk.txt"))
+        Words.from_settings(DanmakuSettings(blocked_words_file=str(tmp_path / "gbk.txt")))

@@ -1,0 +1,234 @@
+"""The `miaodan` command."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from schemas.codes import Role as TokenRole
+from server.ops import configuration
+from server.ops.logs import configure_logs
+from server.processes.listener import CannotListen
+from server.processes.lock import DataDirInUse
+from server.processes.serve import Role, resolved_settings, serve
+from server.processes.supervisor import StartFailed
+from server.settings import Settings, SettingsError, load
+from server.trust.origins import Origins
+from server.trust.tokens import BadKey, Tokens, load_key
+from server.trust.words import BadWordList, Words
+from server.valkey import StoreUnavailable
+
+EXPECTED = (DataDirInUse, CannotListen, StartFailed, BadKey, BadWordList, StoreUnavailable, OSError)
+"""What goes wrong on a healthy installation: said in a sentence, without a traceback."""
+
+FLAGS: dict[str, tuple[str, Any, str]] = {
+    "host": ("server.host", str, "Address to listen on."),
+    "port": ("server.port", int, "Port to listen on; 0 takes any free one."),
+    "workers": ("server.workers", int, "Gateway processes."),
+    "data_dir": ("server.data_dir", str, "Token key, embedded store and ledger."),
+    "redis_url": ("server.redis_url", str, "A Valkey or Redis instead of the embedded one."),
+    "database_url": ("server.database_url", str, "A ledger database instead of SQLite."),
+    "log_format": ("server.log_format", str, "console or json."),
+    "log_level": ("server.log_level", str, "debug, info, warning, error or critical."),
+}
+
+Command = Callable[..., None]
+
+
+def settings_flags(*names: str) -> Callable[[Command], Command]:
+    """Flags that override settings; the command gets `settings` instead of them."""
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def run(config: Path | None, **given: Any) -> None:
+            flags = {FLAGS[name][0]: given.pop(name) for name in names}
+            command(settings=load_settings(config, flags), **given)
+
+        decorated: Command = run
+        for name in reversed(names):
+            _, kind, told = FLAGS[name]
+            decorated = click.option(f"--{name.replace('_', '-')}", name, type=kind, help=told)(decorated)
+        config = click.Path(dir_okay=False, path_type=Path)
+        return click.option("--config", type=config, envvar="MIAODAN_CONFIG", help="Settings file (TOML).")(
+            decorated
+        )
+
+    return decorate
+
+
+def load_settings(config: Path | None, flags: dict[str, object]) -> Settings:
+    """The settings in force, or every problem on stderr and exit code 2."""
+    try:
+        return load(config, os.environ, flags)
+    except SettingsError as error:
+        for problem in error.problems:
+            click.echo(f"miaodan: {problem}", err=True)
+        sys.exit(2)
+
+
+def check_settings(settings: Settings) -> None:
+    """What a value alone does not show: origins that are none, a file of words that cannot be read."""
+    try:
+        Origins(settings.server.allowed_origins)
+    except ValueError as error:
+        raise click.ClickException(f"server.allowed_origins: {error}") from error
+    try:
+        Words.from_settings(settings.danmaku)
+    except BadWordList as error:
+        raise click.ClickException(f"danmaku.blocked_words_file: {error}") from error
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="miaodan", prog_name="miaodan")
+def main() -> None:
+    """A live-shopping room server."""
+
+
+@main.command("serve")
+@settings_flags(*FLAGS)
+@click.option(
+    "--role",
+    type=click.Choice([role.value for role in Role]),
+    default=Role.ALL.value,
+    show_default=True,
+    help="What to run here. A single role needs --redis-url.",
+)
+def serve_command(settings: Settings, role: str) -> None:
+    """Serve rooms until SIGTERM: the store (unless --redis-url), the back office, the gateways."""
+    chosen = Role(role)
+    if chosen is not Role.ALL and not settings.server.redis_url:
+        raise click.UsageError("--role gateway and --role backoffice need the --redis-url they share")
+    check_settings(settings)
+    configure_logs(settings.server.log_format, settings.server.log_level, role="supervisor")
+    try:
+        sys.exit(serve(settings, chosen, _announce))
+    except EXPECTED as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _announce(url: str) -> None:
+    click.echo(f"miaodan: listening on {url}")
+
+
+@main.command("worker", hidden=True)
+@click.option("--role", type=click.Choice(["gateway", "backoffice"]), required=True)
+@click.option("--index", type=int, default=0, help="Which of the workers, for people who look at ps.")
+@click.option("--fd", type=int)
+def worker_command(role: str, index: int, fd: int | None) -> None:
+    """One child of `serve`, with the settings it was handed."""
+    settings = resolved_settings()
+    name = role if settings.server.workers == 1 or role == "backoffice" else f"{role} {index}"
+    configure_logs(settings.server.log_format, settings.server.log_level, role=name)
+    from server import app  # noqa: PLC0415 - heavy, and only a child's
+
+    sys.exit(app.run_gateway(settings, fd) if role == "gateway" else app.run_backoffice(settings))
+
+
+@main.command("demo")
+@click.option("--host", default="127.0.0.1", show_default=True, help=FLAGS["host"][2])
+@click.option("--port", type=click.IntRange(0, 65535), default=8460, show_default=True, help=FLAGS["port"][2])
+@click.option("--viewers", type=click.IntRange(0, 20_000), default=50, show_default=True)
+@click.option("--seconds", type=click.FloatRange(0), default=0, help="How long; 0: until Ctrl-C.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help=FLAGS["workers"][2])
+@click.option("--data-dir", help="Keep the data here; without: a directory that goes afterwards.")
+def demo_command(
+    host: str, port: int, viewers: int, seconds: float, workers: int, data_dir: str | None
+) -> None:
+    """A live room with products, a flash sale and simulated viewers, and an audit at the end."""
+    from server import demo  # noqa: PLC0415
+
+    sys.exit(
+        demo.run(host=host, port=port, viewers=viewers, seconds=seconds, workers=workers, data_dir=data_dir)
+    )
+
+
+@main.command("token")
+@settings_flags("data_dir")
+@click.option("--user", required=True, help="The user's id.")
+@click.option(
+    "--role",
+    type=click.Choice([role.value for role in TokenRole if role is not TokenRole.GUEST]),
+    default=TokenRole.VIEWER.value,
+    show_default=True,
+)
+@click.option("--room", help="The one room it is good for; without: any.")
+@click.option("--name", help="The name others see; without: the user's id.")
+@click.option("--ttl", type=click.IntRange(min=1), default=86_400, show_default=True, help="Seconds.")
+def token_command(
+    settings: Settings, user: str, role: str, room: str | None, name: str | None, ttl: int
+) -> None:
+    """Print a token signed with this installation's key."""
+    try:
+        tokens = Tokens(load_key(Path(settings.server.data_dir)))
+        signed = tokens.sign(
+            user, TokenRole(role), now=time.time_ns() // 1_000_000, ttl_ms=ttl * 1000, name=name, room=room
+        )
+    except (BadKey, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(signed)
+
+
+@main.command("audit")
+@settings_flags("data_dir", "redis_url", "database_url")
+def audit_command(settings: Settings) -> None:
+    """Prove that every unit is available, held or sold, and that store and ledger agree.
+
+    Prints JSON. Exits 1 and names the pools on stderr where they do not.
+    """
+    from server.processes.auditing import audit  # noqa: PLC0415
+
+    configure_logs(settings.server.log_format, "warning", role="audit")
+    try:
+        report = audit(settings)
+    except EXPECTED as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(report.json)
+    for problem in report.problems:
+        click.echo(f"miaodan: {problem}", err=True)
+    sys.exit(1 if report.problems else 0)
+
+
+@main.command("schema")
+@click.argument("document", type=click.Choice(["asyncapi", "openapi"]))
+def schema_command(document: str) -> None:
+    """Print the document of the sockets (asyncapi) or of the HTTP API (openapi)."""
+    from schemas import asyncapi, documents, openapi  # noqa: PLC0415
+
+    made = asyncapi.document() if document == "asyncapi" else openapi.document()
+    click.echo(documents.render(made), nl=False)
+
+
+@main.group("config")
+def config_group() -> None:
+    """The settings."""
+
+
+@config_group.command("check")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+def config_check(file: Path | None) -> None:
+    """Whether FILE and the environment make settings that can serve."""
+    check_settings(load_settings(file, {}))
+    click.echo(f"{file or 'the environment'}: fine")
+
+
+@config_group.command("default")
+def config_default() -> None:
+    """Print a settings file with every setting, its default and what it does."""
+    click.echo(configuration.default_toml(), nl=False)
+
+
+@config_group.command("env")
+def config_env() -> None:
+    """Print every environment variable with its default and what it does."""
+    click.echo(configuration.environment(), nl=False)
+
+
+if __name__ == "__main__":
+    main(prog_name="miaodan")

@@ -1,0 +1,122 @@
+"""What `miaodan serve` runs, from the settings."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+
+import msgspec
+import structlog
+
+import server
+from server.ops import metrics
+from server.processes.listener import listen, url_of
+from server.processes.lock import DataDirLock
+from server.processes.parts import Part, Program, Store
+from server.processes.supervisor import Supervisor
+from server.settings import Settings
+from server.trust.tokens import load_key
+from server.valkey import EmbeddedValkey
+
+log = structlog.get_logger("miaodan.supervisor")
+
+RESOLVED_VARIABLE = "MIAODAN_RESOLVED"
+"""In a child's environment: the settings in force, as JSON."""
+
+
+class Role(Enum):
+    """What one `serve` runs."""
+
+    ALL = "all"
+    GATEWAY = "gateway"
+    BACKOFFICE = "backoffice"
+
+
+def serve(settings: Settings, role: Role, on_listening: Callable[[str], None]) -> int:
+    """Until SIGTERM or SIGINT; the exit code. `on_listening` gets the URL once connections are taken.
+
+    Raises DataDirInUse, CannotListen, BadKey, StartFailed, StoreUnavailable, OSError.
+    """
+    data_dir = Path(settings.server.data_dir)
+    with DataDirLock(data_dir, shared=role is not Role.ALL) as lock:
+        load_key(data_dir)
+        listener = None
+        if role is not Role.BACKOFFICE:
+            # A killed supervisor's gateways drain before they let the port go.
+            patience = settings.server.drain_ms / 1000 + 5 if lock.unclean else 0.0
+            listener = listen(
+                settings.server.host,
+                settings.server.port,
+                send_buffer=settings.fanout.socket_buffer,
+                patience=patience,
+            )
+        try:
+            asyncio.run(_supervise(settings, role, data_dir, listener, on_listening))
+        finally:
+            if listener is not None:
+                listener.close()
+    return 0
+
+
+async def _supervise(
+    settings: Settings,
+    role: Role,
+    data_dir: Path,
+    listener: socket.socket | None,
+    on_listening: Callable[[str], None],
+) -> None:
+    numbers = data_dir / "metrics" / role.value
+    metrics.prepare(numbers)
+    environment = _environment(settings, numbers)
+    stages: list[list[Part]] = []
+    if not settings.server.redis_url:
+        stages.append([Store(EmbeddedValkey(data_dir))])
+    if role is not Role.GATEWAY:
+        stages.append(
+            [Program("backoffice", _worker("backoffice"), environment=environment, stop_timeout=20.0)]
+        )
+    if listener is not None:
+        stages.append(
+            [
+                Program(
+                    f"gateway {index}",
+                    _worker("gateway", "--index", str(index), "--fd", str(listener.fileno())),
+                    environment=environment,
+                    pass_fds=(listener.fileno(),),
+                    stop_timeout=settings.server.drain_ms / 1000 + 5,
+                )
+                for index in range(settings.server.workers)
+            ]
+        )
+
+    def started() -> None:
+        if listener is not None:
+            on_listening(url_of(listener))
+
+    await Supervisor(stages, on_started=started, on_exit=lambda pid: metrics.forget(numbers, pid)).run()
+
+
+def _worker(role: str, *options: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "server.cli", "worker", "--role", role, *options]
+
+
+def _environment(settings: Settings, numbers: Path) -> dict[str, str]:
+    """A child's: the same settings, the same code, numbers counted together."""
+    code = str(Path(server.__file__).parent.parent)
+    path = os.environ.get("PYTHONPATH")
+    return {
+        **os.environ,
+        "PYTHONPATH": f"{code}{os.pathsep}{path}" if path else code,
+        RESOLVED_VARIABLE: msgspec.json.encode(settings).decode(),
+        metrics.MULTIPROCESS_VARIABLE: str(numbers.absolute()),
+    }
+
+
+def resolved_settings() -> Settings:
+    """What `_environment` handed to this process."""
+    return msgspec.json.decode(os.environ[RESOLVED_VARIABLE], type=Settings)
