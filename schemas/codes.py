@@ -94,7 +94,7 @@ ERROR_MEANING: dict[ErrorCode, str] = {
     ErrorCode.REQUEST_MISMATCH: "this `request_id` was used with other contents",
     ErrorCode.PAYMENT_FAILED: "the payment was refused; the order in `order` is still held until it expires",
     ErrorCode.UNKNOWN_OUTCOME: "nobody knows yet whether it happened; ask again with the same `request_id`",
-    ErrorCode.UNAVAILABLE: "it did not happen and cannot now; try again later",
+    ErrorCode.UNAVAILABLE: "it cannot be done now; try again later",
 }
 
 

@@ -94,8 +94,8 @@ ROOM = "tea-evening"
 SALE = "s0199aa3f7c5b7d2e9c41f0a6b8d3e512"
 ORDER = "07-0199aa3f81d27b6c8e0d5a94c3f1b260"
 REQUEST = "ann-7f3c"
-MESSAGE = "0199aa3f7e117a53b2c6d8e4f0917a35"
-EPOCH = "0199aa3f6a0f"
+MESSAGE = "m0199aa3f7e117a53b2c6d8e4f0917a35"
+EPOCH = "0199aa3f6a0f7c5e9b1d2f4a6c8e0b13"
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1MSIsImF1ZCI6Im1pYW9kYW4ifQ.signature"  # noqa: S105
 SIGNATURE = "t=1790000000,v1=" + "5f2b8c0e" * 8
 
@@ -204,7 +204,7 @@ _COMMANDS: tuple[Command, ...] = (
 
 _EVENTS: tuple[Event, ...] = (
     Welcome(
-        session="0199aa3f79a47c10",
+        session="6f1c2b9e4d3a4f58b7e0c9a1d2e3f405",
         user=ANN,
         epoch=EPOCH,
         seq=44,
@@ -257,7 +257,14 @@ EVENTS: dict[str, Event] = {str(one.__struct_config__.tag): one for one in _EVEN
 """By `type`."""
 
 RECOVERED: tuple[Event, ...] = (
-    Welcome(session="0199aa3f79a47c10", user=ANN, epoch=EPOCH, seq=43, server_time=NOW, recovered=True),
+    Welcome(
+        session="6f1c2b9e4d3a4f58b7e0c9a1d2e3f405",
+        user=ANN,
+        epoch=EPOCH,
+        seq=43,
+        server_time=NOW,
+        recovered=True,
+    ),
     ProductPinned(seq=42, sku="tea-01"),
     SaleStarted(seq=43, sale=SALE),
 )
