@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import sys
 import time
@@ -85,8 +86,15 @@ def check_settings(settings: Settings) -> None:
         raise click.ClickException(f"danmaku.blocked_words_file: {error}") from error
 
 
+def _version() -> str:
+    try:
+        return importlib.metadata.version("miaodan")
+    except importlib.metadata.PackageNotFoundError:
+        return "from a checkout that is not installed"
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="miaodan", prog_name="miaodan")
+@click.version_option(_version(), prog_name="miaodan")
 def main() -> None:
     """A live-shopping room server."""
 

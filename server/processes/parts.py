@@ -78,7 +78,7 @@ class Program:
         return self._process.poll() if self._process is not None else None
 
     def ready(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None  # nobody stands on it; one that dies at once is started again
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:

@@ -11,19 +11,17 @@ from enum import Enum
 from pathlib import Path
 
 import msgspec
-import structlog
 
 import server
 from server.ops import metrics
 from server.processes.listener import listen, url_of
 from server.processes.lock import DataDirLock
 from server.processes.parts import Part, Program, Store
+from server.processes.remote import greet
 from server.processes.supervisor import Supervisor
 from server.settings import Settings
 from server.trust.tokens import load_key
 from server.valkey import EmbeddedValkey
-
-log = structlog.get_logger("miaodan.supervisor")
 
 RESOLVED_VARIABLE = "MIAODAN_RESOLVED"
 """In a child's environment: the settings in force, as JSON."""
@@ -74,7 +72,9 @@ async def _supervise(
     metrics.prepare(numbers)
     environment = _environment(settings, numbers)
     stages: list[list[Part]] = []
-    if not settings.server.redis_url:
+    if settings.server.redis_url:
+        await greet(settings.server.redis_url)
+    else:
         stages.append([Store(EmbeddedValkey(data_dir))])
     if role is not Role.GATEWAY:
         stages.append(
