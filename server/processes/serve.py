@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Callable
@@ -68,8 +69,9 @@ async def _supervise(
     listener: socket.socket | None,
     on_listening: Callable[[str], None],
 ) -> None:
-    numbers = data_dir / "metrics" / role.value
-    metrics.prepare(numbers)
+    # Roles that run alone may share a data directory.
+    own = role.value if role is Role.ALL else f"{role.value}-{os.getpid()}"
+    numbers = metrics.Numbers(data_dir / "metrics" / own)
     environment = _environment(settings, numbers)
     stages: list[list[Part]] = []
     if settings.server.redis_url:
@@ -98,14 +100,17 @@ async def _supervise(
         if listener is not None:
             on_listening(url_of(listener))
 
-    await Supervisor(stages, on_started=started, on_exit=lambda pid: metrics.forget(numbers, pid)).run()
+    try:
+        await Supervisor(stages, on_started=started, on_exit=numbers.ended).run()
+    finally:
+        shutil.rmtree(numbers.directory, ignore_errors=True)
 
 
 def _worker(role: str, *options: str) -> list[str]:
     return [sys.executable, "-P", "-m", "server.cli", "worker", "--role", role, *options]
 
 
-def _environment(settings: Settings, numbers: Path) -> dict[str, str]:
+def _environment(settings: Settings, numbers: metrics.Numbers) -> dict[str, str]:
     """A child's: the same settings, the same code, numbers counted together."""
     code = str(Path(server.__file__).parent.parent)
     path = os.environ.get("PYTHONPATH")
@@ -113,7 +118,7 @@ def _environment(settings: Settings, numbers: Path) -> dict[str, str]:
         **os.environ,
         "PYTHONPATH": f"{code}{os.pathsep}{path}" if path else code,
         RESOLVED_VARIABLE: msgspec.json.encode(settings).decode(),
-        metrics.MULTIPROCESS_VARIABLE: str(numbers.absolute()),
+        metrics.MULTIPROCESS_VARIABLE: str(numbers.directory),
     }
 
 

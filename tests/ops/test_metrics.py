@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prometheus_client import Counter
 
-from server.ops.metrics import exposition, forget, prepare
+from server.ops.metrics import Numbers, exposition
 
 CHILD = """
 from prometheus_client import Counter, Gauge
@@ -30,15 +30,24 @@ def test_one_process() -> None:
 
 
 def test_processes_add_up_and_the_dead_are_not_alive(tmp_path: Path) -> None:
-    prepare(tmp_path)
-    first, second = (int(run(CHILD, tmp_path)) for _ in range(2))
-    said = run(READER, tmp_path)
+    numbers = Numbers(tmp_path / "numbers")
+    first, second = (int(run(CHILD, numbers.directory)) for _ in range(2))
+    said = run(READER, numbers.directory)
     assert "miaodan_test_total 4.0" in said
     assert "miaodan_test_live 10.0" in said
-    forget(tmp_path, first)
-    said = run(READER, tmp_path)
+    numbers.ended(first)
+    said = run(READER, numbers.directory)
     assert "miaodan_test_total 4.0" in said
     assert "miaodan_test_live 5.0" in said
-    forget(tmp_path, second)
-    prepare(tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    numbers.ended(second)
+    assert list(Numbers(tmp_path / "numbers").directory.iterdir()) == []
+
+
+def test_many_deaths_leave_a_bounded_number_of_files(tmp_path: Path) -> None:
+    numbers = Numbers(tmp_path, keep=2)
+    for pid in range(1, 6):
+        for kind in ("counter", "histogram", "gauge_livesum"):
+            (tmp_path / f"{kind}_{pid}.db").touch()
+        numbers.ended(pid)
+    left = ["counter_4.db", "counter_5.db", "histogram_4.db", "histogram_5.db"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == left
