@@ -1,0 +1,52 @@
+/** The latest danmaku of a room, as a list that never grows beyond its bound (oldest go first). */
+
+import type { Danmaku, RoomClient } from "@miaodan/client";
+import { useEffect, useMemo, useState } from "preact/hooks";
+
+const LIMIT = 200;
+
+export interface ChatLine extends Danmaku {
+  recalled: boolean;
+}
+
+export class ChatLog {
+  lines: readonly ChatLine[] = [];
+  /** How many were sampled away since the last line shown. */
+  skipped = 0;
+
+  add(danmaku: Danmaku): boolean {
+    if (this.lines.some((line) => line.message === danmaku.message)) return false;
+    this.lines = [...this.lines.slice(-(LIMIT - 1)), { ...danmaku, recalled: false }];
+    this.skipped = 0;
+    return true;
+  }
+
+  recall(message: string): void {
+    this.lines = this.lines.map((line) => (line.message === message ? { ...line, recalled: true } : line));
+  }
+}
+
+/** Follows a client's chat; `onShown` hears each new line once. */
+export function useChat(client: RoomClient, onShown?: (danmaku: Danmaku) => void): ChatLog {
+  const log = useMemo(() => new ChatLog(), [client]);
+  const [, draw] = useState(0);
+  useEffect(() => {
+    const again = (): void => draw((count) => count + 1);
+    const offs = [
+      client.on("danmaku", (danmaku) => {
+        if (log.add(danmaku)) onShown?.(danmaku);
+        again();
+      }),
+      client.on("danmaku.skipped", (event) => {
+        log.skipped += event.count;
+        again();
+      }),
+      client.on("danmaku.recalled", (event) => {
+        log.recall(event.message);
+        again();
+      }),
+    ];
+    return () => offs.forEach((off) => off());
+  }, [client]);
+  return log;
+}

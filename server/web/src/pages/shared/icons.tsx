@@ -1,0 +1,36 @@
+/** Line icons, drawn here; they take the colour of the text around them. */
+
+const paths = {
+  heart: "M12 20.5S3.5 15.6 3.5 9.4A4.6 4.6 0 0 1 12 6.9a4.6 4.6 0 0 1 8.5 2.5c0 6.2-8.5 11.1-8.5 11.1Z",
+  bag: "M5.5 8h13l1 12.5h-15L5.5 8Zm3 2.5V7a3.5 3.5 0 0 1 7 0v3.5",
+  receipt: "M6 3.5h12v17l-2.4-1.6-1.8 1.6-1.8-1.6-1.8 1.6-1.8-1.6L6 20.5v-17Zm3 5h6m-6 4h6",
+  send: "M4 12 20 4.5 15 20l-3.5-6.5L4 12Zm7.5 1.5L20 4.5",
+  close: "M6 6l12 12M18 6 6 18",
+  bolt: "M13 3 5 13.5h6L10.5 21 19 10h-6.5L13 3Z",
+  eye: "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12Zm9.5 2.8a2.8 2.8 0 1 0 0-5.6 2.8 2.8 0 0 0 0 5.6Z",
+  horn: "M4 10v4h3.5l7.5 4.5v-13L7.5 10H4Zm14-1.5a5 5 0 0 1 0 7",
+  up: "M6 14.5 12 8.5l6 6",
+  down: "M6 9.5l6 6 6-6",
+  globe: "M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17Zm-8.5 8.5h17M12 3.5c5 5 5 12 0 17-5-5-5-12 0-17Z",
+  minus: "M6 12h12",
+  plus: "M6 12h12M12 6v12",
+} as const;
+
+export type IconName = keyof typeof paths;
+
+export function Icon({ name, filled = false }: { name: IconName; filled?: boolean }) {
+  return (
+    <svg
+      class="icon"
+      viewBox="0 0 24 24"
+      fill={filled ? "currentColor" : "none"}
+      stroke="currentColor"
+      stroke-width="1.8"
+      stroke-linecap="round"
+      stroke-linejoin="round"
+      aria-hidden="true"
+    >
+      <path d={paths[name]} />
+    </svg>
+  );
+}

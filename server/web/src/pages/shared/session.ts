@@ -1,0 +1,39 @@
+/** A room client for a component: connected while it is shown, drawn anew when something changed. */
+
+import { type ClientOptions, CommandError, ConnectionLost, ReplyTimeout, RoomClient } from "@miaodan/client";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { t, type TextKey } from "./i18n.js";
+
+export function useClient(options: ClientOptions): RoomClient {
+  const client = useMemo(() => new RoomClient(options), [options.url, options.token]);
+  const [, draw] = useState(0);
+  useEffect(() => {
+    const off = client.on("change", () => draw((count) => count + 1));
+    client.connect();
+    return () => {
+      off();
+      client.close();
+    };
+  }, [client]);
+  return client;
+}
+
+/** The room's id: the last part of /live/{room} or /console/{room}. */
+export function roomFromPath(path: string): string {
+  try {
+    return decodeURIComponent(path.split("/").filter(Boolean)[1] ?? "");
+  } catch {
+    return "";
+  }
+}
+
+/** Why a command failed, in the visitor's language. */
+export function explain(error: unknown): string {
+  if (error instanceof CommandError) {
+    const key = `error.${error.code}` as TextKey;
+    return error.code === "invalid" || error.code === "conflict" ? `${t(key)}: ${error.message}` : t(key);
+  }
+  if (error instanceof ConnectionLost) return t("error.lost");
+  if (error instanceof ReplyTimeout) return t("error.timeout");
+  return t("error.other");
+}
