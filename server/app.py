@@ -13,7 +13,6 @@ from typing import Any
 
 import structlog
 import uvloop
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -30,11 +29,13 @@ from server.gateway.doorway import Doorway
 from server.gateway.http import Api, error_response
 from server.gateway.server import GatewayServer, configure
 from server.gateway.upkeep import drain, sweep
+from server.ops.health import Probe
 from server.orders.consumer import LedgerConsumer
-from server.orders.ledger import Ledger
+from server.orders.ledger import Ledger, ledger_url
 from server.orders.payments import PaymentDesk, SandboxProvider
-from server.orders.service import OrderService, decode_order
-from server.orders.sweeper import HoldSweeper
+from server.orders.records import decode_stored
+from server.orders.service import OrderService
+from server.orders.sweeper import HoldSweeper, ReturnSweeper
 from server.rooms.bus import RoomBus
 from server.rooms.control import RoomControl
 from server.rooms.log import RoomLog
@@ -51,17 +52,12 @@ from server.valkey import StoreUnavailable, connect, embedded_url
 
 log = structlog.get_logger("miaodan")
 
+WEBHOOK_KEY_FILE = "webhook.key"
+
 
 def store_url(settings: Settings) -> str:
     """The store this process talks to."""
     return settings.server.redis_url or embedded_url(Path(settings.server.data_dir))
-
-
-def database_url(settings: Settings) -> str:
-    """The ledger's database, as SQLAlchemy writes URLs."""
-    if settings.server.database_url:
-        return settings.server.database_url
-    return f"sqlite+aiosqlite:///{Path(settings.server.data_dir).absolute() / 'ledger.sqlite'}"
 
 
 class Wiring:
@@ -74,7 +70,7 @@ class Wiring:
         return {key: counts.available for key, counts in (await self._orders.counts(room)).items()}
 
     def decode_order(self, record: bytes) -> Order:
-        return decode_order(record)
+        return decode_stored(record).to_wire()
 
     async def dashboard(self, room: str) -> Dashboard:
         """Orders and revenue of a room; the room adds what it knows itself."""
@@ -84,7 +80,9 @@ class Wiring:
             board.orders.paid += counts.orders_paid
             board.orders.refunded += counts.orders_refunded
             board.revenue += counts.revenue
-            board.products[key] = ProductCounts(sold=counts.sold, held=counts.held, available=counts.available)
+            board.products[key] = ProductCounts(
+                sold=counts.sold, held=counts.held, available=counts.available
+            )
         return board
 
 
@@ -96,8 +94,10 @@ class Gateway:
         client = connect(store_url(settings), name="miaodan-gateway")
         self._client = client
         self._clock = StoreClock(client)
-        secret = load_key(Path(settings.server.data_dir))
-        self._orders = OrderService(client, settings.orders, SandboxProvider(settings.payments))
+        data_dir = Path(settings.server.data_dir)
+        self._orders = OrderService(
+            client, settings.orders, SandboxProvider(settings.payments.sandbox_latency_ms)
+        )
         wiring = Wiring(self._orders)
         room_log = RoomLog(client, settings.rooms)
         self._bus = RoomBus(connect(store_url(settings), name="miaodan-bus", timeout_ms=0))
@@ -112,11 +112,11 @@ class Gateway:
             self._clock,
             node=uuid.uuid4().hex,
         )
-        self._ledger = Ledger(database_url(settings))
+        self._ledger = Ledger(ledger_url(settings.server))
         self.door = Doorway(
             settings=settings,
             clock=self._clock,
-            tokens=Tokens(secret),
+            tokens=Tokens(load_key(data_dir)),
             words=Words.from_settings(settings.danmaku),
             origins=Origins(settings.server.allowed_origins),
             rooms=self._rooms,
@@ -126,8 +126,13 @@ class Gateway:
             orders=self._orders,
             joins=Bucket(settings.limits.joins_per_second),
         )
-        desk = PaymentDesk(self._orders, self._ledger, settings.payments, secret)
-        self._api = Api(self.door, self._ledger, desk, self._store_ready, self._ledger.ready)
+        desk = PaymentDesk(
+            self._orders,
+            client,
+            settings.payments.webhook_secret or load_key(data_dir, WEBHOOK_KEY_FILE),
+            tolerance_ms=settings.payments.webhook_tolerance_ms,
+        )
+        self._api = Api(self.door, self._ledger, desk, Probe(client.ping), Probe(self._ledger.ping))
         self._tasks: list[asyncio.Task[None]] = []
 
     def application(self) -> Starlette:
@@ -173,13 +178,6 @@ class Gateway:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.get_running_loop().create_task(work))
 
-    async def _store_ready(self) -> bool:
-        try:
-            async with asyncio.timeout(1.0):
-                return bool(await self._client.ping())
-        except (RedisError, StoreUnavailable, OSError, TimeoutError):
-            return False
-
 
 async def _not_found(request: Request, error: Exception) -> Response:
     return error_response(ErrorCode.NOT_FOUND, "no such address")
@@ -210,18 +208,16 @@ def run_gateway(settings: Settings, fd: int | None) -> int:
         listener = socket.socket(fileno=fd)
     gateway = Gateway(settings)
     server = GatewayServer(configure(gateway.application(), "warning"), gateway.drain)
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        pass
     return 0 if server.started else 1
 
 
 async def _backoffice(settings: Settings) -> None:
     client = connect(store_url(settings), name="miaodan-backoffice")
-    ledger = Ledger(database_url(settings))
+    ledger = Ledger(ledger_url(settings.server))
     await ledger.start()
-    orders = OrderService(client, settings.orders, SandboxProvider(settings.payments))
+    orders = OrderService(client, settings.orders, SandboxProvider(settings.payments.sandbox_latency_ms))
     await orders.start()
     consumer = LedgerConsumer(client, ledger, settings.orders)
     room_log = RoomLog(client, settings.rooms)
@@ -231,7 +227,8 @@ async def _backoffice(settings: Settings) -> None:
         loop.add_signal_handler(signum, stop.set)
     tasks = [
         loop.create_task(consumer.run(), name="ledger consumer"),
-        loop.create_task(HoldSweeper(client, orders, settings.orders).run(), name="hold sweeper"),
+        loop.create_task(HoldSweeper(client, settings.orders).run(), name="hold sweeper"),
+        loop.create_task(ReturnSweeper(orders, client, settings.orders).run(), name="return sweeper"),
         loop.create_task(SaleClock(room_log, orders, settings.orders).run(), name="sale clock"),
     ]
     waiter = loop.create_task(stop.wait())
@@ -242,7 +239,7 @@ async def _backoffice(settings: Settings) -> None:
         task.cancel()
     await asyncio.gather(*tasks, waiter, return_exceptions=True)
     with contextlib.suppress(RedisError, StoreUnavailable, OSError):
-        await consumer.catch_up()
+        await consumer.drain()
     await orders.stop()
     await ledger.stop()
     await client.aclose()

@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from dataclasses import dataclass
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from schemas.codes import CloseCode, Role
 from schemas.commands import Hello
@@ -88,7 +88,11 @@ def _identify(door: Doorway, hello: Hello, now: int) -> Identity | None:
 
 
 def welcome(
-    door: Doorway, admission: Admission, session: str, resume: Resume | None, missed: list[SequencedEvent] | None
+    door: Doorway,
+    admission: Admission,
+    session: str,
+    resume: Resume | None,
+    missed: list[SequencedEvent] | None,
 ) -> list[Struct]:
     """The first batch: `welcome`, and behind it what was missed when `missed` is known."""
     room = admission.room
@@ -101,7 +105,7 @@ def welcome(
         server_time=door.clock(),
         heartbeat_ms=door.settings.gateway.heartbeat_ms,
         recovered=recovered,
-        room=None if recovered else room.snapshot(),
+        room=UNSET if recovered else room.snapshot(),
         orders=admission.orders,
     )
     return [first, *(missed or [])] if recovered else [first]

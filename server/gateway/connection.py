@@ -235,7 +235,7 @@ class Connection:
             return
         try:
             if isinstance(command, HostCommand):
-                await self._direct(command, self._admission)
+                await self._direct(command, self._admission, self._viewer)
             else:
                 await self._viewer.execute(command)
         except StoreUnavailable:
@@ -251,11 +251,10 @@ class Connection:
                 getattr(command, "id", None), ErrorCode.UNAVAILABLE, "something went wrong on our side"
             )
 
-    async def _direct(self, command: HostCommand, admission: Admission) -> None:
-        assert self._viewer is not None
+    async def _direct(self, command: HostCommand, admission: Admission, viewer: Viewer) -> None:
         try:
             seq = await self._door.control.execute(self._room_id, command, admission.user.id)
         except RoomRefused as refused:
-            self._viewer.refuse(command.id, refused.code, refused.message, field=refused.field)
+            viewer.refuse(command.id, refused.code, refused.message, field=refused.field)
             return
         self.member.send(Done(id=command.id, seq=seq))

@@ -12,10 +12,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from schemas.codecs import split_error
+from schemas.codecs import UNREADABLE, split_error
 from schemas.codes import ErrorCode, OrderStatus, Role
 from schemas.documents import load as load_document
-from schemas.http import ErrorBody, ErrorResponse, Health, Ready, RoomCreate, RoomList
+from schemas.http import (
+    LIST_LIMIT,
+    LIST_LIMIT_MAX,
+    MAX_BODY,
+    SIGNATURE_HEADER,
+    STATUS,
+    ErrorBody,
+    ErrorResponse,
+    Health,
+    Ready,
+    RoomCreate,
+    RoomList,
+)
 from schemas.models import RoomSnapshot
 from server.gateway.doorway import Doorway
 from server.ops.metrics import exposition
@@ -26,19 +38,6 @@ from server.rooms.decide import Refused
 from server.trust.roles import may_create
 from server.trust.tokens import BadToken, Identity
 from server.valkey import StoreUnavailable
-
-MAX_BODY = 64 * 1024
-MAX_LIMIT = 200
-STATUS_OF: dict[ErrorCode, int] = {
-    ErrorCode.INVALID: 400,
-    ErrorCode.UNAUTHORIZED: 401,
-    ErrorCode.FORBIDDEN: 403,
-    ErrorCode.NOT_FOUND: 404,
-    ErrorCode.CONFLICT: 409,
-    ErrorCode.TOO_LARGE: 413,
-    ErrorCode.RATE_LIMITED: 429,
-    ErrorCode.UNAVAILABLE: 503,
-}
 
 _ROOM_CREATE = msgspec.json.Decoder(RoomCreate)
 Handler = Callable[[Request], Awaitable[Response]]
@@ -62,7 +61,7 @@ def json_response(body: object, status: int = 200) -> Response:
 
 def error_response(code: ErrorCode, message: str, field: str | None = None) -> Response:
     body = ErrorResponse(error=ErrorBody(code=code, message=message, field=field))
-    response = json_response(body, STATUS_OF.get(code, 422))
+    response = json_response(body, STATUS[code])
     if code is ErrorCode.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
     if code in (ErrorCode.UNAVAILABLE, ErrorCode.RATE_LIMITED):
@@ -156,7 +155,7 @@ class Api:
             raise ApiError(ErrorCode.FORBIDDEN, "only a host or an operator creates rooms")
         try:
             wanted = _ROOM_CREATE.decode(await read_body(request))
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             message, field = split_error(error)
             raise ApiError(ErrorCode.INVALID, message, field) from None
         if not may_create(identity, wanted.id):
@@ -246,7 +245,7 @@ class Api:
 
     async def webhook(self, request: Request) -> Response:
         body = await read_body(request)
-        signature = request.headers.get("miaodan-signature", "")
+        signature = request.headers.get(SIGNATURE_HEADER, "")
         return json_response(await self._desk.notice(body, signature, int(time.time() * 1000)))
 
     # ---- documents and health ---------------------------------------------------------------
@@ -275,9 +274,9 @@ class Api:
 
     @staticmethod
     def _page(request: Request) -> tuple[str | None, int]:
-        text = request.query_params.get("limit", "50")
-        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_LIMIT:
-            raise ApiError(ErrorCode.INVALID, f"expected a whole number from 1 to {MAX_LIMIT}", "limit")
+        text = request.query_params.get("limit", str(LIST_LIMIT))
+        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= LIST_LIMIT_MAX:
+            raise ApiError(ErrorCode.INVALID, f"expected a whole number from 1 to {LIST_LIMIT_MAX}", "limit")
         return request.query_params.get("cursor") or None, int(text)
 
     @staticmethod

@@ -92,7 +92,7 @@ class PreframedProtocol(WebSocketsSansIOProtocol):
         is_control = self.scope["path"].startswith(CONTROL_PREFIX)
         self.conn.max_message_size = MAX_CONTROL_MESSAGE if is_control else MAX_VIEWER_MESSAGE
         self.frame_writer = FrameWriter(self)
-        extensions: dict[str, Any] = self.scope["extensions"]  # type: ignore[assignment]
+        extensions: dict[str, Any] = self.scope["extensions"]
         extensions[EXTENSION] = self.frame_writer
         await super().run_asgi()
 

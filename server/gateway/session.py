@@ -58,7 +58,17 @@ Action = Admit | Execute | Reply | Close
 class Session:
     """Times are milliseconds of the server's clock."""
 
-    __slots__ = ("_codec", "_commands", "_heard", "_opened", "_settings", "_strikes", "control", "phase", "role")
+    __slots__ = (
+        "_codec",
+        "_commands",
+        "_heard",
+        "_opened",
+        "_settings",
+        "_strikes",
+        "control",
+        "phase",
+        "role",
+    )
 
     def __init__(
         self, codec: Codec, control: bool, settings: GatewaySettings, commands: Bucket, now: int
@@ -81,7 +91,9 @@ class Session:
         try:
             command = self._codec.decode_control(data)
         except BadCommand as bad:
-            return self._strike(Error(id=bad.id, code=ErrorCode.INVALID, message=bad.message, field=bad.field))
+            return self._strike(
+                Error(id=bad.id, code=ErrorCode.INVALID, message=bad.message, field=bad.field)
+            )
         if self.phase is not Phase.LIVE:
             return self._opening(command)
         return self._speaking(command, now)
@@ -142,7 +154,11 @@ class Session:
 
 
 def _error(
-    command: Command, code: ErrorCode, message: str, field: str | None = None, retry_after_ms: int | None = None
+    command: Command,
+    code: ErrorCode,
+    message: str,
+    field: str | None = None,
+    retry_after_ms: int | None = None,
 ) -> Error:
     identifier = getattr(command, "id", None)
     return Error(id=identifier, code=code, message=message, field=field, retry_after_ms=retry_after_ms)

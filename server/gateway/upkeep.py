@@ -30,6 +30,5 @@ async def drain(door: Doorway) -> None:
         for connection in leaving[step::steps]:
             connection.close(CloseCode.DRAINING)
         await asyncio.sleep(pause / steps if len(leaving) > steps else 0)
-    deadline = asyncio.get_running_loop().time() + LAST_WORDS_SECONDS
-    while door.connections and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(0.02)
+    if leaving:
+        await asyncio.sleep(LAST_WORDS_SECONDS)  # for the peers' own close frames

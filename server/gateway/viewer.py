@@ -105,7 +105,9 @@ class Viewer:
             return
         left = self._room.muted_until(self._user.id, now)
         if left is not None:
-            self.refuse(command.id, ErrorCode.MUTED, "muted by the host", retry_after_ms=left if left > 0 else None)
+            self.refuse(
+                command.id, ErrorCode.MUTED, "muted by the host", retry_after_ms=left if left > 0 else None
+            )
             return
         if self._room.state.status is RoomStatus.ENDED:
             self.refuse(command.id, ErrorCode.CONFLICT, "the room has ended")

@@ -65,12 +65,12 @@ def guest(user: str) -> Identity:
     return Identity(user, "guest", Role.GUEST)
 
 
-def load_key(data_dir: Path) -> str:
-    """The secret in `<data_dir>/token.key`, made (mode 0600) when absent. Raises BadKey.
+def load_key(data_dir: Path, file: str = KEY_FILE) -> str:
+    """The secret in `<data_dir>/<file>`, made (mode 0600) when absent. Raises BadKey.
 
     Any number of processes may ask at once: the first one's key is everybody's.
     """
-    path = data_dir / KEY_FILE
+    path = data_dir / file
     try:
         if not path.exists():
             _make_key(path)
