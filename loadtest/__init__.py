@@ -1,0 +1,1 @@
+"""Load tests: Locust users on the simulators' client session, and an audit of what they were told."""
