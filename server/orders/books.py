@@ -1,0 +1,219 @@
+"""Two views of the same pools for an audit: as the store counts them, as the ledger adds them up.
+
+The ledger follows the store through the outbox. To compare them while orders come in, the ledger is
+read first, at one moment; the store after it, at one moment per partition together with the entries
+of its outbox; what the ledger did not have yet is added from those (`LedgerBooks.catch_up`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+from msgspec import Struct, field
+from redis.asyncio import Redis
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.codes import OrderStatus
+from server.orders.keys import KeyBook, PartitionKeys
+from server.orders.lifecycle import HOLDING, SOLD
+from server.orders.pools import COUNTERS, PoolCounts, pool_counts
+from server.orders.records import Entry, StoredOrder, decode_entry
+from server.orders.tables import order_history, orders, parked_entries, stock_movements
+
+PoolName = tuple[str, str]
+"""Room and pool reference."""
+_CHUNK = 500
+
+
+class StorePool(Struct):
+    """One pool as the store has it."""
+
+    counts: PoolCounts
+    units: dict[str, int]
+
+
+class StoreBooks(Struct):
+    """One partition of the store at one moment."""
+
+    pools: dict[PoolName, StorePool]
+    holds: int
+    overdue: int
+    returns: int
+    entries: list[Entry]
+    unread: int
+    """Outbox entries that no script of ours wrote."""
+
+
+async def read_store(client: Redis, book: KeyBook, partition: PartitionKeys, now: int) -> StoreBooks:
+    """Raises redis errors."""
+    while True:
+        names = await _pool_names(client, book, partition)
+        async with client.pipeline(transaction=True) as pipeline:
+            pipeline.scard(partition.rooms)
+            pipeline.zcard(partition.holds)
+            pipeline.zcount(partition.holds, 0, now)
+            pipeline.zcard(partition.returns)
+            pipeline.xrange(partition.outbox)
+            for room in {room for room, _ in names}:
+                pipeline.scard(book.room(room).pools)
+            for room, ref in names:
+                keys = book.room(room).at(ref)
+                pipeline.hmget(keys.pool, COUNTERS)
+                pipeline.hgetall(keys.units)
+            found = await pipeline.execute()
+        rooms = {room for room, _ in names}
+        counted, pools = found[5 : 5 + len(rooms)], found[5 + len(rooms) :]
+        if found[0] == len(rooms) and sum(counted) == len(names):
+            break  # no pool came into being between the two reads
+    entries, unread = [], 0
+    for _, fields in found[4]:
+        try:
+            entries.append(decode_entry(fields))
+        except ValueError:
+            unread += 1
+    return StoreBooks(
+        {
+            name: StorePool(
+                pool_counts(pools[2 * at], is_sale=name[1].startswith("sale/")),
+                {user.decode(): int(units) for user, units in pools[2 * at + 1].items()},
+            )
+            for at, name in enumerate(names)
+        },
+        holds=found[1],
+        overdue=found[2],
+        returns=found[3],
+        entries=entries,
+        unread=unread,
+    )
+
+
+async def _pool_names(client: Redis, book: KeyBook, partition: PartitionKeys) -> list[PoolName]:
+    names = []
+    for room in sorted(cast("set[bytes]", await client.smembers(partition.rooms))):
+        refs = cast("set[bytes]", await client.smembers(book.room(room.decode()).pools))
+        names += [(room.decode(), ref.decode()) for ref in sorted(refs)]
+    return names
+
+
+class LedgerPool(Struct):
+    """One pool as the ledger adds it up."""
+
+    total: int = 0
+    held: int = 0
+    sold: int = 0
+    orders_reserved: int = 0
+    orders_paid: int = 0
+    orders_refunded: int = 0
+    revenue: int = 0
+    units: dict[str, int] = field(default_factory=dict)
+
+    def add(self, user: str, status: OrderStatus, count: int, quantity: int, amount: int) -> None:
+        """`count` orders of one user in one status, or with minus signs their leaving it."""
+        if status in HOLDING:
+            self.held += quantity
+            self.orders_reserved += count
+        elif status in SOLD:
+            self.sold += quantity
+            self.orders_paid += count
+            self.revenue += amount
+        elif status is OrderStatus.REFUNDED:
+            self.orders_refunded += count
+        if status in HOLDING or status in SOLD:
+            left = self.units.get(user, 0) + quantity
+            if left:
+                self.units[user] = left
+            else:
+                self.units.pop(user, None)
+
+
+class LedgerBooks:
+    """The whole ledger at the moment of `connection`'s transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self.pools: dict[PoolName, LedgerPool] = {}
+
+    async def pin(self) -> None:
+        """Begin the moment: everything read after this is as it is now."""
+        await self._connection.execute(select(orders.c.order_id).limit(1))
+
+    async def read(self) -> None:
+        sums = select(
+            orders.c.room,
+            orders.c.pool,
+            orders.c.user_id,
+            orders.c.status,
+            func.count(),
+            func.sum(orders.c.quantity),
+            func.sum(orders.c.amount),
+        ).group_by(orders.c.room, orders.c.pool, orders.c.user_id, orders.c.status)
+        for room, pool, user, status, count, quantity, amount in await self._connection.execute(sums):
+            self.pool(room, pool).add(user, OrderStatus(status), count, quantity, amount)
+        movements = stock_movements.c
+        given = select(movements.room, movements.pool, func.sum(movements.delta)).group_by(
+            movements.room, movements.pool
+        )
+        for room, pool, total in await self._connection.execute(given):
+            self.pool(room, pool).total += total
+
+    def pool(self, room: str, ref: str) -> LedgerPool:
+        return self.pools.setdefault((room, ref), LedgerPool())
+
+    async def catch_up(self, entries: Iterable[Entry]) -> int:
+        """Add what these outbox entries say and the ledger does not have; how many changes that were."""
+        latest: dict[str, StoredOrder] = {}
+        moves = {}
+        for entry in entries:
+            moves.update({move.id: move for move in entry.moves})
+            for record in entry.orders:
+                known = latest.get(record.order)
+                if known is None or known.version < record.version:
+                    latest[record.order] = record
+        added = 0
+        for some in _chunks(list(latest)):
+            query = select(orders.c.order_id, orders.c.version, orders.c.status).where(
+                orders.c.order_id.in_(some)
+            )
+            known_rows = {row[0]: row for row in await self._connection.execute(query)}
+            for order in some:
+                record, row = latest[order], known_rows.get(order)
+                if row is not None and row.version >= record.version:
+                    continue
+                added += 1
+                pool = self.pool(record.room, record.pool)
+                if row is not None:
+                    before = OrderStatus(row.status)
+                    pool.add(record.user, before, -1, -record.quantity, -record.amount)
+                pool.add(record.user, record.status, 1, record.quantity, record.amount)
+        for some in _chunks(list(moves)):
+            written = select(stock_movements.c.id).where(stock_movements.c.id.in_(some))
+            known_moves = {row[0] for row in await self._connection.execute(written)}
+            for move in (moves[name] for name in some if name not in known_moves):
+                added += 1
+                self.pool(move.room, move.pool).total += move.delta
+        return added
+
+    async def broken_histories(self, limit: int) -> list[tuple[str, str, str]]:
+        """(order, room, pool) of orders whose versions do not run from 1 to the highest without a hole."""
+        history = (
+            select(order_history.c.order_id, func.count().label("count"))
+            .group_by(order_history.c.order_id)
+            .subquery()
+        )
+        query = (
+            select(orders.c.order_id, orders.c.room, orders.c.pool)
+            .outerjoin(history, history.c.order_id == orders.c.order_id)
+            .where(func.coalesce(history.c.count, 0) != orders.c.version)
+            .limit(limit)
+        )
+        return [(order, room, pool) for order, room, pool in await self._connection.execute(query)]
+
+    async def parked(self) -> int:
+        """Entries put aside."""
+        return int(await self._connection.scalar(select(func.count()).select_from(parked_entries)) or 0)
+
+
+def _chunks(names: list[str]) -> Iterable[list[str]]:
+    return (names[at : at + _CHUNK] for at in range(0, len(names), _CHUNK))

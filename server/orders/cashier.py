@@ -1,0 +1,206 @@
+"""Payments and refunds of orders: the provider on one side, the store on the other.
+
+Paying an order is idempotent on both sides (the provider's charge key, the payment in the order's
+record), so a step whose answer was lost is simply taken again. A payment that finds no order to pay
+was put among the partition's returns by the same Lua call that refused it, and is given back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import structlog
+from redis.asyncio import Redis
+
+from schemas.codes import ErrorCode, OrderStatus
+from server.orders.changes import (
+    BEGIN_REFUND,
+    CANCEL_ORDER,
+    FINISH_REFUND,
+    PAY_ORDER,
+    Change,
+    Changed,
+    Code,
+    Operation,
+    Owed,
+    owed_for,
+    pay_change,
+    refund_change,
+    release_change,
+)
+from server.orders.keys import KeyBook
+from server.orders.lanes import Unanswered
+from server.orders.lifecycle import Action, NotAllowed, check
+from server.orders.metrics import PAYMENTS, RELEASED
+from server.orders.outcomes import Outcome, refused
+from server.orders.pipe import call_script
+from server.orders.provider import Charge, PaymentProvider, PaymentRefused
+from server.orders.records import NoticeRow, StoredOrder
+from server.orders.scripts import NOTICE
+from server.valkey import store_time
+
+log = structlog.get_logger("miaodan.orders")
+
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds between attempts to record a captured payment."""
+
+_LATE = {
+    Code.SOLD_OUT: (ErrorCode.SOLD_OUT, "the hold had run out and nothing is left: the payment goes back"),
+    Code.OVER_LIMIT: (
+        ErrorCode.LIMIT_EXCEEDED,
+        "the hold had run out and other orders use the limit up: the payment goes back",
+    ),
+}
+
+Carry = Callable[[Operation, Change], Awaitable[Changed]]
+
+
+class Cashier:
+    """`carry(operation, change)` carries one change out; raises Unanswered."""
+
+    def __init__(
+        self, client: Redis, book: KeyBook, provider: PaymentProvider, memory_ms: int, carry: Carry
+    ) -> None:
+        self._client = client
+        self._book = book
+        self._provider = provider
+        self._memory = memory_ms
+        self._carry = carry
+
+    async def pay(self, record: StoredOrder, *, replayed: bool = False) -> Outcome:
+        """Charge the buyer and mark the order paid. Raises Unanswered, StoreUnavailable.
+
+        An order that is paid already is simply told; an expired one takes new stock if it can.
+        """
+        order = record.to_wire()
+        if record.status is OrderStatus.PAID:
+            return Outcome(None, "", order, replayed, record.user)
+        late = record.status is OrderStatus.EXPIRED
+        try:
+            check(Action.PAY_LATE if late else Action.PAY, record.status)
+        except NotAllowed as error:
+            return refused(ErrorCode.CONFLICT, str(error), record.user, order)
+        charge = Charge(
+            f"{record.order}-{record.version}", record.order, record.user, record.amount, record.currency
+        )
+        try:
+            payment = await self._provider.authorise(charge)
+            await self._provider.capture(payment)
+        except PaymentRefused as error:
+            PAYMENTS.labels("refused").inc()
+            return refused(ErrorCode.PAYMENT_FAILED, error.reason, record.user, order)
+        except Exception:
+            PAYMENTS.labels("no_answer").inc()
+            log.exception("no answer from the payment provider", order=record.order)
+            message = "the payment provider gave no answer: pay again, it charges once"
+            return refused(ErrorCode.UNKNOWN_OUTCOME, message, record.user)
+        changed = await self.settle(record, payment)
+        return self._outcome(changed, record.user, replayed=replayed)
+
+    async def settle(self, record: StoredOrder, payment: str) -> Changed:
+        """Record a captured payment, or send it back where it pays nothing. Raises Unanswered."""
+        for pause in (*_PAUSES, None):
+            try:
+                changed = await self._carry(PAY_ORDER, pay_change(record, payment))
+                break
+            except Unanswered:
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+        if changed.code in (Code.DONE, Code.ALREADY):
+            late = changed.code is Code.DONE and record.status is OrderStatus.EXPIRED
+            PAYMENTS.labels("late" if late else "paid").inc()
+            return changed
+        PAYMENTS.labels("unused").inc()
+        try:
+            await self.give_back(owed_for(record, payment))
+        except Exception as error:
+            log.warning("payment not returned yet", order=record.order, payment=payment, error=str(error))
+        return changed
+
+    @staticmethod
+    def _outcome(changed: Changed, user: str, *, replayed: bool) -> Outcome:
+        order = changed.record.to_wire() if changed.record is not None else None
+        if changed.code in (Code.DONE, Code.ALREADY):
+            return Outcome(None, "", order, replayed, user)
+        if changed.code in _LATE:
+            code, message = _LATE[changed.code]
+            return refused(code, message, user, order)
+        if order is None:
+            return refused(ErrorCode.NOT_FOUND, "no such order: the payment goes back", user)
+        message = f"the order is {order.status.value}: the payment goes back"
+        return refused(ErrorCode.CONFLICT, message, user, order)
+
+    async def cancel(self, record: StoredOrder) -> Outcome:
+        """Give an unpaid order's hold back. Raises Unanswered."""
+        if record.status is not OrderStatus.CANCELLED:
+            try:
+                check(Action.CANCEL, record.status)
+            except NotAllowed as error:
+                return refused(ErrorCode.CONFLICT, str(error), record.user, record.to_wire())
+        changed = await self._carry(CANCEL_ORDER, release_change(record, "cancelled by the buyer"))
+        if changed.code is Code.DONE:
+            RELEASED.labels("cancelled").inc()
+        return self._changed(changed, record.user)
+
+    async def refund(self, record: StoredOrder, reason: str) -> Outcome:
+        """Give a paid order's money back. Raises Unanswered.
+
+        Where the provider does not answer, the order stays `refunding` and is tried again later.
+        """
+        if record.status not in (OrderStatus.REFUNDING, OrderStatus.REFUNDED):
+            try:
+                check(Action.REFUND, record.status)
+            except NotAllowed as error:
+                return refused(ErrorCode.CONFLICT, str(error), record.user, record.to_wire())
+            begun = await self._carry(BEGIN_REFUND, refund_change(record, reason))
+            if begun.code not in (Code.DONE, Code.ALREADY) or begun.record is None:
+                return self._changed(begun, record.user)
+            record = begun.record
+        if record.status is OrderStatus.REFUNDING:
+            try:
+                record = await self.finish_refund(record) or record
+            except Exception as error:
+                log.warning("refund not finished yet", order=record.order, error=str(error))
+        return Outcome(None, "", record.to_wire(), False, record.user)
+
+    async def finish_refund(self, record: StoredOrder) -> StoredOrder | None:
+        """The money of a `refunding` order, then its stock. Raises what the provider or the store does."""
+        await self._provider.refund(record.payment or "", record.amount, record.currency)
+        changed = await self._carry(FINISH_REFUND, refund_change(record, record.reason or ""))
+        if changed.code is Code.DONE:
+            PAYMENTS.labels("refunded").inc()
+        return changed.record
+
+    async def give_back(self, owed: Owed) -> None:
+        """Return a payment that paid nothing. Raises what the provider or the store does."""
+        await self._provider.refund(owed.payment, owed.amount, owed.currency)
+        partition = self._book.of_order(owed.order)
+        if partition is None:
+            raise ValueError(f"not an order's id: {owed.order!r}")
+        event = f"return:{owed.payment}"
+        row = NoticeRow(
+            event=event,
+            order=owed.order,
+            payment=owed.payment,
+            status="refunded",
+            amount=owed.amount,
+            currency=owed.currency,
+            result="returned",
+            at=await store_time(self._client),
+        )
+        keys = [partition.outbox, partition.notice(event), partition.returns]
+        args: list[str | bytes | int] = [b'"returned"', self._memory, msgspec.json.encode(row), owed.member]
+        await call_script(self._client, NOTICE, keys, args)
+        PAYMENTS.labels("returned").inc()
+
+    @staticmethod
+    def _changed(changed: Changed, user: str) -> Outcome:
+        if changed.record is None:
+            return refused(ErrorCode.NOT_FOUND, "no such order", user)
+        order = changed.record.to_wire()
+        if changed.code in (Code.DONE, Code.ALREADY):
+            return Outcome(None, "", order, False, user)
+        return refused(ErrorCode.CONFLICT, f"the order is {order.status.value} now", user, order)

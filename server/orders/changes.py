@@ -1,0 +1,147 @@
+"""What happens to orders after their reservation, in batches: one Lua call for many orders.
+
+The scripts compare and set: an order that moved on meanwhile is left as it is and comes back as it
+stands. Which status allows what comes from `lifecycle`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any
+
+from msgspec import Struct
+from redis.asyncio import Redis
+
+from server.orders.keys import KeyBook, PartitionKeys
+from server.orders.lanes import Fate, Unanswered
+from server.orders.lifecycle import Action, sources, target
+from server.orders.pipe import call_script
+from server.orders.records import StoredOrder, decode_stored
+from server.orders.scripts import PAY, REFUND, RELEASE
+from server.valkey import Script
+
+RETURN_AFTER_MS = 15_000
+"""Who begins a refund or cannot use a payment sees to it at once; after this the sweeper does."""
+
+
+class Code(IntEnum):
+    """What a change did (the scripts' first lines)."""
+
+    DONE = 1
+    ALREADY = 2
+    REFUSED = 0
+    MISSING = -1
+    SOLD_OUT = -2
+    OVER_LIMIT = -3
+
+
+class Changed(Struct, frozen=True):
+    """`record` is the order as it stands now; None when there is none."""
+
+    code: Code
+    record: StoredOrder | None
+
+
+class Change(Struct, gc=False):
+    """One order's change on its way: the script's own arguments, and where the answer goes."""
+
+    record: StoredOrder
+    args: tuple[str, ...]
+    answer: asyncio.Future[Changed] | None = None
+
+
+class Operation(Struct, frozen=True):
+    """One kind of change. `head`: the script's arguments after sources and target."""
+
+    action: Action
+    script: Script
+    head: tuple[str | int, ...]
+
+    @property
+    def name(self) -> str:
+        return self.action.value
+
+
+_LATE = next(iter(sources(Action.PAY_LATE))).value
+PAY_ORDER = Operation(Action.PAY, PAY, (_LATE, RETURN_AFTER_MS))
+CANCEL_ORDER = Operation(Action.CANCEL, RELEASE, (0,))
+EXPIRE_ORDER = Operation(Action.EXPIRE, RELEASE, (1,))
+BEGIN_REFUND = Operation(Action.REFUND, REFUND, (0, RETURN_AFTER_MS))
+FINISH_REFUND = Operation(Action.REFUNDED, REFUND, (1, RETURN_AFTER_MS))
+
+
+class Owed(Struct, frozen=True):
+    """Money that goes back: a payment nobody could use, or a refund that has begun."""
+
+    order: str
+    currency: str
+    amount: int
+    payment: str
+
+    @classmethod
+    def decode(cls, member: bytes) -> Owed:
+        """A member of the returns. Raises ValueError."""
+        order, currency, amount, payment = member.decode().split(" ", 3)
+        return cls(order, currency, int(amount), payment)
+
+    @property
+    def member(self) -> str:
+        return f"{self.order} {self.currency} {self.amount} {self.payment}"
+
+
+def owed_for(record: StoredOrder, payment: str) -> Owed:
+    return Owed(record.order, record.currency, record.amount, payment)
+
+
+def pay_change(record: StoredOrder, payment: str) -> Change:
+    return Change(record, (payment, str(record.amount), owed_for(record, payment).member))
+
+
+def release_change(record: StoredOrder, reason: str) -> Change:
+    return Change(record, (reason,))
+
+
+def refund_change(record: StoredOrder, reason: str) -> Change:
+    payment = record.payment or ""
+    return Change(record, (reason, str(-record.amount), owed_for(record, payment).member))
+
+
+class Changes:
+    """Carries changes out for one partition."""
+
+    def __init__(self, client: Redis, book: KeyBook, partition: PartitionKeys, finished_life_ms: int) -> None:
+        self._client = client
+        self._book = book
+        self._partition = partition
+        self._life = finished_life_ms
+
+    async def run(self, operation: Operation, changes: Sequence[Change]) -> list[Changed]:
+        """Raises redis errors, StoreUnavailable when nothing was sent."""
+        partition = self._partition
+        keys = [partition.outbox, partition.holds, partition.returns]
+        allowed = "," + ",".join(sorted(status.value for status in sources(operation.action))) + ","
+        args: list[str | bytes | int] = [len(changes), self._life, allowed, target(operation.action).value]
+        args += operation.head
+        for change in changes:
+            record = change.record
+            room = self._book.room(record.room)
+            pool, home = room.at(record.pool), room.at(record.home)
+            keys += (partition.order(record.order), pool.pool, pool.units, home.pool)
+            args += (room.channel, pool.ref, home.ref, *change.args)
+        reply = await call_script(self._client, operation.script, keys, args)
+        return [Changed(Code(code), decode_stored(record) if record else None) for code, record in reply]
+
+
+def deliver(changes: list[Change], reply: Any) -> None:
+    """A lane's replies, to who waits for them."""
+    for change, changed in zip(changes, reply, strict=True):
+        if change.answer is not None and not change.answer.done():
+            change.answer.set_result(changed)
+
+
+def fail(change: Change, fate: Fate) -> None:
+    """A lane's jobs without a reply."""
+    if change.answer is not None and not change.answer.done():
+        change.answer.set_exception(Unanswered(fate))

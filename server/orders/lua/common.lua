@@ -1,0 +1,103 @@
+-- Shared by the scripts that change pools and orders: they read through these functions, decide, and
+-- `finish` writes everything at the end, so that every check comes before the first write.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local COUNTERS = {'total', 'available', 'held', 'sold', 'reserved', 'paid', 'refunded'}
+
+local pools, orders, units = {}, {}, {}
+local writes, records, moves, notices = {}, {}, {}, {}
+
+local function write(...) writes[#writes + 1] = {...} end
+
+-- The pool at a key: its counters as numbers, `state` nil when there is none.
+local function pool_at(key, channel, ref)
+  local pool = pools[key]
+  if not pool then
+    local v = redis.call('HMGET', key, 'state', 'limit', 'ends', unpack(COUNTERS))
+    pool = {key = key, channel = channel, ref = ref, state = v[1] or nil, limit = tonumber(v[2] or 0),
+      ends = tonumber(v[3] or 0)}
+    for i, counter in ipairs(COUNTERS) do pool[counter] = tonumber(v[3 + i] or 0) end
+    pools[key] = pool
+  end
+  return pool
+end
+
+local function order_at(key)
+  local order = orders[key]
+  if order == nil then
+    local record = redis.call('GET', key)
+    order = record and cjson.decode(record) or false
+    orders[key] = order
+  end
+  return order
+end
+
+local function units_at(key, user)
+  local mine = units[key]
+  if not mine then mine = {}; units[key] = mine end
+  if not mine[user] then mine[user] = tonumber(redis.call('HGET', key, user) or 0) end
+  return mine[user]
+end
+
+local function add_units(key, user, delta)
+  units[key][user] = units_at(key, user) + delta
+  if units[key][user] > 0 then write('HSET', key, user, units[key][user]) else write('HDEL', key, user) end
+end
+
+local function touch(pool) pool.dirty = true end
+
+-- A change of what a pool was given; the ledger's stock movement `id`.
+local function move(id, room, pool, delta, reason)
+  pool.total = pool.total + delta
+  touch(pool)
+  moves[#moves + 1] = cjson.encode({id = id .. ':' .. pool.ref, room = room, pool = pool.ref, delta = delta,
+    reason = reason, at = now})
+end
+
+-- An order takes a new status; `life` ms: how long the store keeps it, nil for ever.
+local function change(key, order, status, channel, life)
+  order.status, order.version, order.updated_at = status, order.version + 1, now
+  local record = cjson.encode(order)
+  if life then write('SET', key, record, 'PX', life) else write('SET', key, record) end
+  records[#records + 1] = record
+  local told = '{"user":' .. cjson.encode(order.user) .. ',"order":' .. record .. '}'
+  notices[channel] = notices[channel] and notices[channel] .. ',' .. told or told
+  return record
+end
+
+-- Units leave an order: to its own pool, or to the product's when its sale is over.
+local function give_back(order, pool, home, quantity)
+  if home ~= pool and pool.state ~= 'open' then
+    local id = order.order .. ':' .. (order.version + 1)
+    move(id, order.room, pool, -quantity, 'returned')
+    move(id, order.room, home, quantity, 'returned')
+    home.available = home.available + quantity
+  else
+    pool.available = pool.available + quantity
+  end
+  touch(pool)
+end
+
+local function finish(outbox)
+  for _, args in ipairs(writes) do redis.call(unpack(args)) end
+  local stock = {}
+  for key, pool in pairs(pools) do
+    if pool.dirty then
+      local fields = {}
+      for _, counter in ipairs(COUNTERS) do
+        fields[#fields + 1], fields[#fields + 2] = counter, pool[counter]
+      end
+      redis.call('HSET', key, unpack(fields))
+      local number = cjson.encode(string.match(pool.ref, '/(.*)')) .. ':' .. pool.available
+      stock[pool.channel] = stock[pool.channel] and stock[pool.channel] .. ',' .. number or number
+    end
+  end
+  local fields = {}
+  if #records > 0 then fields = {'o', '[' .. table.concat(records, ',') .. ']'} end
+  if #moves > 0 then
+    fields[#fields + 1], fields[#fields + 2] = 'm', '[' .. table.concat(moves, ',') .. ']'
+  end
+  if #fields > 0 then redis.call('XADD', outbox, '*', unpack(fields)) end
+  for channel, numbers in pairs(stock) do redis.call('PUBLISH', channel, 'S{"stock":{' .. numbers .. '}}') end
+  for channel, told in pairs(notices) do redis.call('PUBLISH', channel, 'O[' .. told .. ']') end
+end

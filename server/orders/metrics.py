@@ -1,0 +1,55 @@
+"""What the order wing counts. Names begin with `miaodan_orders_`, times are seconds."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+OUTCOMES = Counter(
+    "miaodan_orders_outcomes_total", "Answers to orders: placed, replayed, or why refused.", ["outcome"]
+)
+CALLS = Histogram(
+    "miaodan_orders_store_seconds",
+    "One script call, all its orders, fsync included.",
+    ["script"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.08, 0.15, 0.5, 1, 5),
+)
+BATCH = Histogram(
+    "miaodan_orders_batch_size",
+    "Orders in one script call.",
+    ["script"],
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+)
+WAITING = Gauge(
+    "miaodan_orders_waiting", "Orders waiting for their call.", ["script"], multiprocess_mode="livesum"
+)
+LOST_CALLS = Counter(
+    "miaodan_orders_store_failures_total",
+    "Script calls without an answer: lost, timeout, refused, error.",
+    ["script", "reason"],
+)
+CALLBACK_ERRORS = Counter("miaodan_orders_callback_errors_total", "Answers whose receiver failed.")
+RELEASED = Counter("miaodan_orders_released_total", "Holds given back: expired, cancelled.", ["reason"])
+PAYMENTS = Counter(
+    "miaodan_orders_payments_total",
+    "Payments: paid, late, refused, no_answer, unused (to be returned), returned, refunded.",
+    ["result"],
+)
+PAYING = Gauge(
+    "miaodan_orders_paying", "Payments and refunds under way or waiting.", multiprocess_mode="livesum"
+)
+NOTICES = Counter(
+    "miaodan_orders_payment_notices_total", "Notices of the payment provider, by what they did.", ["result"]
+)
+SWEEPS = Counter("miaodan_orders_sweeper_errors_total", "Passes of a sweeper that failed.", ["sweeper"])
+LEDGER_ENTRIES = Counter(
+    "miaodan_orders_ledger_entries_total", "Outbox entries: written, claimed, parked.", ["result"]
+)
+LEDGER_ROWS = Counter("miaodan_orders_ledger_rows_total", "Rows sent to the ledger.", ["table"])
+LEDGER_ERRORS = Counter(
+    "miaodan_orders_ledger_errors_total",
+    "Passes that failed and were tried again: store, database.",
+    ["reason"],
+)
+LEDGER_LAG = Gauge(
+    "miaodan_orders_ledger_lag_seconds", "Age of the last entry written.", multiprocess_mode="livemax"
+)

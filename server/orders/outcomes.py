@@ -1,0 +1,47 @@
+"""What a buyer is told about an order command."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from schemas.codes import ErrorCode
+from schemas.models import Order
+from server.orders.lanes import Fate
+
+
+class Outcome(Struct, frozen=True):
+    """The one answer to an order command. `code` None: accepted, and `order` is how it stands.
+
+    With a code, `order` may still say how an order stands (a refused payment leaves it held).
+    """
+
+    code: ErrorCode | None
+    message: str
+    order: Order | None
+    replayed: bool
+    user: str
+    retry_after_ms: int | None = None
+
+
+RETRY_MS = 200
+"""When a full queue is worth another try."""
+DOWN_RETRY_MS = 1_000
+
+_FATES = {
+    Fate.UNKNOWN: (
+        ErrorCode.UNKNOWN_OUTCOME,
+        "the store gave no answer: ask again with the same request_id",
+        None,
+    ),
+    Fate.DOWN: (ErrorCode.UNAVAILABLE, "the store is away: nothing was done", DOWN_RETRY_MS),
+    Fate.FULL: (ErrorCode.RATE_LIMITED, "too many orders at once: nothing was done", RETRY_MS),
+}
+
+
+def of_fate(fate: Fate, user: str, order: Order | None = None) -> Outcome:
+    code, message, retry = _FATES[fate]
+    return Outcome(code, message, order, False, user, retry)
+
+
+def refused(code: ErrorCode, message: str, user: str, order: Order | None = None) -> Outcome:
+    return Outcome(code, message, order, False, user)

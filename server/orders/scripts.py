@@ -1,0 +1,28 @@
+"""The wing's Lua scripts, loaded once."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from server.valkey import Script
+
+
+def _source(name: str) -> str:
+    return files("server.orders").joinpath(f"lua/{name}.lua").read_text("utf-8")
+
+
+def _with_common(name: str) -> Script:
+    return Script(_source("common") + _source(name))
+
+
+RESERVE = Script(_source("reserve"))
+NOTICE = Script(_source("notice"))
+PAY = _with_common("pay")
+RELEASE = _with_common("release")
+REFUND = _with_common("refund")
+MOUNT = _with_common("mount")
+UPDATE = _with_common("update")
+UNMOUNT = _with_common("unmount")
+RESTOCK = _with_common("restock")
+SCHEDULE = _with_common("schedule")
+CLOSE_SALE = _with_common("close_sale")

@@ -1,0 +1,240 @@
+"""The order wing's door: `OrderService`.
+
+`place` and its like never block and never wait: each answer comes through `done`, exactly once, on
+the loop (before the call returns where it was refused on the spot).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+import structlog
+from redis.asyncio import Redis
+
+from schemas.codes import ErrorCode, OrderStatus
+from schemas.commands import OrderPlace
+from schemas.models import Order
+from server.orders.cashier import Cashier
+from server.orders.changes import Change, Changed, Operation
+from server.orders.errands import Errands
+from server.orders.errors import OrderError, store_errors
+from server.orders.keys import PartitionKeys, new_order_id
+from server.orders.lanes import Fate, Unanswered
+from server.orders.lifecycle import UNFINISHED
+from server.orders.metrics import CALLBACK_ERRORS, OUTCOMES
+from server.orders.outcomes import Outcome, of_fate, refused
+from server.orders.partition import Partition
+from server.orders.pools import DueSale, PoolCounts, StockPools
+from server.orders.provider import PaymentProvider
+from server.orders.records import StoredOrder, decode_stored, encode_head
+from server.orders.reservations import Done, Reservation
+from server.settings import OrderSettings
+from server.valkey import StoreUnavailable
+
+__all__ = ["Done", "DueSale", "OrderService", "Outcome", "PoolCounts"]
+
+log = structlog.get_logger("miaodan.orders")
+
+_ERRANDS = 4_096
+"""Payments and refunds under way at once."""
+_SHOWN = 100
+"""Unfinished orders a buyer is shown at most, the latest."""
+
+Work = Callable[[], Awaitable[Outcome]]
+
+
+class OrderService(StockPools):
+    """Orders and pools of all rooms, from one process."""
+
+    def __init__(self, client: Redis, settings: OrderSettings, payments: PaymentProvider) -> None:
+        super().__init__(client, settings)
+        self.cashier = Cashier(client, self.book, payments, settings.request_ttl_ms, self._carry)
+        self._errands = Errands(_ERRANDS, settings.queue)
+        self._partitions: dict[int, Partition] = {}
+        self._stopped = False
+
+    async def start(self) -> None:
+        """Nothing to wait for: lanes are made when they are needed."""
+        self._stopped = False
+
+    async def stop(self, within: float = 5.0) -> None:
+        """Take no more orders, answer those that are here; the rest after `within` seconds is unknown."""
+        self._stopped = True
+        await self._errands.stop(within)
+        for partition in self._partitions.values():
+            await partition.stop(within)
+        self._partitions.clear()
+
+    def statistics(self) -> dict[str, dict[str, int]]:
+        """What waits where, beside its bound."""
+        lanes = {name: numbers for part in self._partitions.values() for name, numbers in part.statistics()}
+        return {"errands": self._errands.statistics(), **lanes}
+
+    # ---- the hot path -----------------------------------------------------------------------
+
+    def place(
+        self, room: str, user: str, request: OrderPlace, currency: str, done: Done, *, live: bool = True
+    ) -> None:
+        """Reserve, and with `pay` pay; one answer. Not `live`: only orders placed before are told."""
+        keys = self.book.room(room)
+        sale = request.sale
+        if sale is not None:
+            pool = keys.sale(sale)
+        elif request.sku is not None:
+            pool = keys.product(request.sku)
+        else:
+            done(refused(ErrorCode.INVALID, "exactly one of sku and sale", user))
+            return
+        order = new_order_id(keys.partition.number)
+        try:
+            head = encode_head(order, request.request_id, room, user, sale, request.quantity, currency)
+        except OrderError as error:
+            done(refused(error.code, error.message, user))
+            return
+        fate = self._partition(keys.partition).place(
+            Reservation(
+                room,
+                user,
+                request.request_id,
+                sale,
+                request.quantity,
+                currency,
+                request.pay,
+                live,
+                order,
+                pool,
+                keys.user(user),
+                f"{pool.ref} {request.quantity} {1 if request.pay else 0}",
+                head,
+                done,
+            )
+        )
+        if fate is not None:
+            OUTCOMES.labels(fate.value).inc()
+            done(of_fate(fate, user))
+
+    def _held(self, job: Reservation, order: Order, record: StoredOrder) -> None:
+        """Placed just now, and to be paid at once."""
+        if not self._errand(job.user, job.done, lambda: self.cashier.pay(record)):
+            job.done(of_fate(Fate.FULL, job.user, order))
+
+    def _known(self, job: Reservation, record: StoredOrder) -> None:
+        """Placed before by the same request; a payment that never happened is caught up with."""
+        if job.pay and record.status is OrderStatus.RESERVED:
+            if not self._errand(job.user, job.done, lambda: self.cashier.pay(record, replayed=True)):
+                job.done(of_fate(Fate.FULL, job.user, record.to_wire()))
+            return
+        job.done(Outcome(None, "", record.to_wire(), True, job.user))
+
+    # ---- commands on an order ---------------------------------------------------------------
+
+    def pay(self, room: str, user: str, order_id: str, done: Done) -> None:
+        """Pay a held order; also one whose hold ran out, where there is stock."""
+        self._on_order(room, user, order_id, done, self.cashier.pay)
+
+    def cancel(self, room: str, user: str, order_id: str, done: Done) -> None:
+        """Give a held order up."""
+        self._on_order(room, user, order_id, done, self.cashier.cancel)
+
+    def refund(self, room: str, user: str, order_id: str, reason: str, done: Done) -> None:
+        """Give a paid order back."""
+        self._on_order(room, user, order_id, done, lambda record: self.cashier.refund(record, reason))
+
+    def _on_order(
+        self,
+        room: str,
+        user: str,
+        order_id: str,
+        done: Done,
+        work: Callable[[StoredOrder], Awaitable[Outcome]],
+    ) -> None:
+        async def run() -> Outcome:
+            record = await self.stored(order_id)
+            if record is None or record.room != room or record.user != user:
+                return refused(ErrorCode.NOT_FOUND, "no such order", user)
+            return await work(record)
+
+        if not self._errand(user, done, run):
+            done(of_fate(Fate.FULL, user))
+
+    def _errand(self, user: str, done: Done, work: Work) -> bool:
+        async def run() -> None:
+            outcome = of_fate(Fate.UNKNOWN, user)
+            try:
+                outcome = await work()
+            except Unanswered as error:
+                outcome = of_fate(error.fate, user)
+            except StoreUnavailable:
+                outcome = of_fate(Fate.DOWN, user)
+            except Exception:
+                log.exception("an order command failed")
+            finally:  # also when it is cancelled: every command is answered
+                OUTCOMES.labels(outcome.code.value if outcome.code else "changed").inc()
+                try:
+                    done(outcome)
+                except Exception:
+                    CALLBACK_ERRORS.inc()
+                    log.exception("an order's answer was not taken")
+
+        return self._errands.start(run)
+
+    # ---- reading ----------------------------------------------------------------------------
+
+    async def stored(self, order_id: str) -> StoredOrder | None:
+        """An order's record, whoever's it is. Raises StoreUnavailable."""
+        partition = self.book.of_order(order_id)
+        if partition is None:
+            return None
+        with store_errors():
+            record = cast("bytes | None", await self._client.get(partition.order(order_id)))
+        return decode_stored(record) if record is not None else None
+
+    async def get(
+        self, room: str, user: str, *, order_id: str | None = None, request_id: str | None = None
+    ) -> Order | None:
+        """The user's order in this room, by its id or by the request that placed it.
+
+        Raises StoreUnavailable.
+        """
+        if order_id is None:
+            if request_id is None:
+                return None
+            with store_errors():
+                user_key = self.book.room(room).user(user)
+                known = cast("bytes | None", await self._client.hget(user_key, request_id))
+            if known is None:
+                return None
+            order_id = known.decode().partition(" ")[0]
+        record = await self.stored(order_id)
+        if record is None or record.room != room or record.user != user:
+            return None
+        return record.to_wire()
+
+    async def unfinished(self, room: str, user: str) -> list[Order]:
+        """The user's orders in this room that are not over, oldest first. Raises StoreUnavailable."""
+        keys = self.book.room(room)
+        with store_errors():
+            known = cast("list[bytes]", await self._client.hvals(keys.user(user)))
+            orders = sorted(value.decode().partition(" ")[0] for value in known)[-_SHOWN:]
+            if not orders:
+                return []
+            found = await self._client.mget([keys.partition.order(order) for order in orders])
+        records = [decode_stored(record) for record in cast("list[bytes | None]", found) if record]
+        return [record.to_wire() for record in records if record.status in UNFINISHED]
+
+    # ---- lanes ------------------------------------------------------------------------------
+
+    async def _carry(self, operation: Operation, change: Change) -> Changed:
+        keys = self.book.of_order(change.record.order)
+        if keys is None:
+            raise ValueError(f"not an order's id: {change.record.order!r}")
+        return await self._partition(keys).carry(operation, change)
+
+    def _partition(self, keys: PartitionKeys) -> Partition:
+        found = self._partitions.get(keys.number)
+        if found is None:
+            found = self._partitions[keys.number] = Partition(
+                self._client, self.book, keys, self._settings, held=self._held, known=self._known
+            )
+        return found

@@ -1,0 +1,134 @@
+"""Nothing unpaid is held for ever, and no money stays where it is owed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+import structlog
+from redis.asyncio import Redis
+
+from schemas.codes import OrderStatus
+from server.orders.changes import EXPIRE_ORDER, RETURN_AFTER_MS, Changes, Code, Owed, release_change
+from server.orders.keys import KeyBook, PartitionKeys
+from server.orders.lifecycle import HOLDING
+from server.orders.loops import run_forever
+from server.orders.metrics import RELEASED, SWEEPS
+from server.orders.records import decode_stored
+from server.orders.service import OrderService
+from server.settings import OrderSettings
+from server.valkey import store_time
+
+log = structlog.get_logger("miaodan.orders")
+
+_RETURNS = 64
+"""Owed payments taken up per partition and pass."""
+
+
+class HoldSweeper:
+    """Releases holds whose deadline has passed. Any number may run: the release compares and sets."""
+
+    def __init__(self, client: Redis, settings: OrderSettings) -> None:
+        self._client = client
+        self._settings = settings
+        self._book = KeyBook(settings.partitions)
+
+    async def run(self) -> None:
+        """Sweep every `sweep_ms` until cancelled."""
+        period = self._settings.sweep_ms / 1000
+        await run_forever("hold sweeper", self.sweep, period, lambda _: SWEEPS.labels("holds").inc())
+
+    async def sweep(self) -> int:
+        """Release every hold that is due now; how many. Raises redis errors."""
+        released = 0
+        now = await store_time(self._client)
+        waiting = self._book.partitions
+        while waiting:
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for partition in waiting:
+                    pipeline.zrangebyscore(partition.holds, 0, now, 0, self._settings.batch)
+                found = cast("list[list[bytes]]", await pipeline.execute())
+            full = []
+            for partition, members in zip(waiting, found, strict=True):
+                if members:
+                    released += await self._release(partition, members)
+                if len(members) == self._settings.batch:
+                    full.append(partition)
+            waiting = full
+        return released
+
+    async def _release(self, partition: PartitionKeys, members: list[bytes]) -> int:
+        keys = [partition.order(member.decode()) for member in members]
+        records = cast("list[bytes | None]", await self._client.mget(keys))
+        stored = {
+            member: decode_stored(record) for member, record in zip(members, records, strict=True) if record
+        }
+        stale = [member for member in members if member not in stored or stored[member].status not in HOLDING]
+        # Holds and orders change in one call: what still stands here was left by somebody else's hand.
+        if stale and (removed := await self._client.zrem(partition.holds, *stale)):
+            log.error("holds without a held order", partition=partition.tag, count=removed)
+        changes = [
+            release_change(record, "the hold ran out")
+            for record in stored.values()
+            if record.status in HOLDING
+        ]
+        if not changes:
+            return 0
+        lane = Changes(self._client, self._book, partition, self._settings.request_ttl_ms)
+        changed = await lane.run(EXPIRE_ORDER, changes)
+        released = sum(change.code is Code.DONE for change in changed)
+        RELEASED.labels("expired").inc(released)
+        return released
+
+
+class ReturnSweeper:
+    """Gives money back where whoever began it did not come to an end."""
+
+    def __init__(self, service: OrderService, client: Redis, settings: OrderSettings) -> None:
+        self._service = service
+        self._client = client
+        self._settings = settings
+
+    async def run(self) -> None:
+        """Look every `sweep_ms` until cancelled."""
+        period = self._settings.sweep_ms / 1000
+        await run_forever("return sweeper", self.sweep, period, lambda _: SWEEPS.labels("returns").inc())
+
+    async def sweep(self) -> int:
+        """Take up every return that is due now; how many were finished. Raises redis errors."""
+        now = await store_time(self._client)
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for partition in self._service.book.partitions:
+                pipeline.zrangebyscore(partition.returns, 0, now, 0, _RETURNS)
+            found = cast("list[list[bytes]]", await pipeline.execute())
+        due = [
+            (partition, member)
+            for partition, members in zip(self._service.book.partitions, found, strict=True)
+            for member in members
+        ]
+        return sum(await asyncio.gather(*(self._finish(*one) for one in due)))
+
+    async def _finish(self, partition: PartitionKeys, member: bytes) -> bool:
+        try:
+            owed = Owed.decode(member)
+            record = await self._service.stored(owed.order)
+            if (
+                record is not None
+                and record.payment == owed.payment
+                and record.status is OrderStatus.REFUNDING
+            ):
+                await self._service.cashier.finish_refund(record)
+            elif record is not None and record.payment == owed.payment and record.status in _KEEPS:
+                await self._client.zrem(partition.returns, member)
+            else:
+                await self._service.cashier.give_back(owed)
+        except Exception as error:
+            SWEEPS.labels("returns").inc()
+            log.warning("money not given back yet", owed=member.decode("utf-8", "replace"), error=str(error))
+            await self._client.zincrby(partition.returns, RETURN_AFTER_MS, member)
+            return False
+        return True
+
+
+_KEEPS = frozenset({OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED, OrderStatus.REFUNDED})
+"""Statuses in which an order's own payment is not to be given back (any more)."""
