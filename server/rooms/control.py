@@ -7,8 +7,7 @@ the same command again finishes the work, and a sale that no log knows is undone
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 import structlog
 from msgspec import UNSET
@@ -35,10 +34,8 @@ from server.rooms import metrics
 from server.rooms.decide import Events, Facts, Refused, decide
 from server.rooms.log import RoomLog, SequenceConflict
 from server.rooms.moderation import Moderation
-from server.rooms.pools import Pools, Refusal
+from server.rooms.pools import Pools, asked, close_sale
 from server.rooms.state import RoomState
-from server.rooms.store import store_errors
-from server.valkey import StoreUnavailable
 
 ATTEMPTS = 10
 """Times a command is decided again because the room moved on before it is refused as `unavailable`."""
@@ -47,8 +44,6 @@ PoolCommand = (
     ProductMount | ProductUpdate | ProductUnmount | ProductRestock | SaleSchedule | SaleCancel | RoomEnd
 )
 Crowd = ViewerMute | ViewerUnmute | ViewerKick
-
-T = TypeVar("T")
 
 _logger = structlog.get_logger(__name__)
 
@@ -105,7 +100,7 @@ class RoomControl:
         levels: Mapping[str, int] = {}
         match command:
             case ProductMount(product=product):
-                await _asked(
+                await asked(
                     self._pools.mount(
                         room,
                         product.sku,
@@ -118,9 +113,9 @@ class RoomControl:
             case ProductUpdate():
                 levels = await self._update(room, command, planned)
             case ProductUnmount(sku=sku):
-                await _asked(self._pools.unmount(room, sku))
+                await self._withdraw(room, sku)
             case ProductRestock(sku=of, sale=id, delta=delta):
-                await _asked(self._pools.restock(room, sku=of, sale=id, delta=delta))
+                await asked(self._pools.restock(room, sku=of, sale=id, delta=delta))
                 return 0
             case SaleSchedule():
                 return await self._schedule(state, command, actor, facts.sale)
@@ -140,44 +135,40 @@ class RoomControl:
                 command.price is not UNSET or command.per_user_limit is not UNSET
             ):
                 product = event.product
-                await _asked(
+                await asked(
                     self._pools.update(
                         room, product.sku, price=product.price, per_user_limit=product.per_user_limit
                     )
                 )
-        return await self._levels(room)
-
-    async def _levels(self, room: str) -> dict[str, int]:
-        counts = await _asked(self._pools.counts(room))
+        counts = await asked(self._pools.counts(room))
         return {key: count.available for key, count in counts.items()}
 
+    async def _withdraw(self, room: str, sku: str) -> None:
+        try:
+            await asked(self._pools.unmount(room, sku))
+        except Refused as refused:
+            if refused.code is not ErrorCode.NOT_FOUND:
+                raise  # a product without a pool has nothing to withdraw, and may leave the shelf
+
     async def _close(self, room: str, sales: list[str], reason: str) -> dict[str, str]:
-        return {sale: await _asked(self._pools.close_sale(room, sale, reason)) for sale in sales}
+        return {sale: await close_sale(self._pools, room, sale, reason) for sale in sales}
 
     async def _schedule(self, state: RoomState, command: SaleSchedule, actor: str, sale: str) -> int:
-        available = (await self._levels(state.id)).get(command.sku, 0)
-        if command.stock > available:
-            raise Refused(ErrorCode.CONFLICT, f"only {available} available", "stock")
-        try:
-            window = await _asked(
-                self._pools.schedule(
-                    state.id,
-                    sale,
-                    command.sku,
-                    price=command.price,
-                    currency=state.currency,
-                    stock=command.stock,
-                    starts_at=command.starts_at,
-                    starts_in_ms=command.starts_in_ms,
-                    duration_ms=command.duration_ms,
-                    per_user_limit=command.per_user_limit,
-                    hold_ms=command.hold_ms,
-                )
+        window = await asked(
+            self._pools.schedule(
+                state.id,
+                sale,
+                command.sku,
+                price=command.price,
+                currency=state.currency,
+                stock=command.stock,
+                starts_at=command.starts_at,
+                starts_in_ms=command.starts_in_ms,
+                duration_ms=command.duration_ms,
+                per_user_limit=command.per_user_limit,
+                hold_ms=command.hold_ms,
             )
-        except Refused as refused:
-            if refused.code is ErrorCode.SOLD_OUT:  # bought between the look and the carving
-                raise Refused(ErrorCode.CONFLICT, refused.message, "stock") from refused
-            raise
+        )
         try:
             return await self._commit(state.id, command, actor, Facts(sale=sale, window=window))
         except Refused:
@@ -206,16 +197,3 @@ class RoomControl:
             except SequenceConflict:
                 continue
         raise Refused(ErrorCode.UNAVAILABLE, "the room is changing too fast; try again")
-
-
-async def _asked(answer: Awaitable[T]) -> T:
-    """What a pool answers; its no is said in the room's words."""
-    try:
-        with store_errors():
-            return await answer
-    except (Refused, StoreUnavailable):
-        raise
-    except Exception as error:
-        if isinstance(error, Refusal):
-            raise Refused(error.code, error.message, error.field) from error
-        raise

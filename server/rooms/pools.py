@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol, TypeVar, runtime_checkable
 
 from schemas.codes import ErrorCode
+from server.rooms.rules import Refused
+from server.rooms.store import store_errors
+from server.valkey import StoreUnavailable
+
+T = TypeVar("T")
 
 
 @runtime_checkable
@@ -38,7 +43,13 @@ class Due(Protocol):
 D = TypeVar("D", bound=Due)
 
 
-class Pools(Protocol):
+class Closing(Protocol):
+    async def close_sale(self, room: str, sale: str, reason: str) -> str:
+        """The reason that stuck: the first one given. `not_found` when there is no such pool."""
+        ...
+
+
+class Pools(Closing, Protocol):
     """Stock as control commands change it. A refusal is an exception shaped like `Refusal`.
 
     Every call may be repeated after a lost answer without doing its work twice, `restock` excepted.
@@ -74,20 +85,41 @@ class Pools(Protocol):
         """(starts_at, ends_at) on the store's clock."""
         ...
 
-    async def close_sale(self, room: str, sale: str, reason: str) -> str:
-        """The reason that stuck: the first one given."""
-        ...
-
     async def counts(self, room: str) -> Mapping[str, Counts]:
         """By sku or sale id."""
         ...
 
 
-class DuePools(Protocol[D]):
+class DuePools(Closing, Protocol[D]):
     """The pools as the sale clock sees them. What is not settled is due again."""
 
     async def due(self, limit: int) -> Sequence[D]: ...
 
     async def settle(self, due: D) -> None: ...
 
-    async def close_sale(self, room: str, sale: str, reason: str) -> str: ...
+
+async def asked(answer: Awaitable[T]) -> T:
+    """What a pool answers; its no is said in the room's words. Raises Refused, StoreUnavailable."""
+    try:
+        with store_errors():
+            return await answer
+    except (Refused, StoreUnavailable):
+        raise
+    except Exception as error:
+        if isinstance(error, Refusal):
+            raise Refused(error.code, error.message, error.field) from error
+        raise
+
+
+async def close_sale(pools: Closing, room: str, sale: str, reason: str) -> str:
+    """Close a sale's pool; the reason that stuck.
+
+    Where there is no pool (a store that came back without it) there is nothing to give back, and
+    the room must be able to end the sale all the same.
+    """
+    try:
+        return await asked(pools.close_sale(room, sale, reason))
+    except Refused as refused:
+        if refused.code is ErrorCode.NOT_FOUND:
+            return reason
+        raise

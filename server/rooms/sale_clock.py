@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from server.rooms import metrics
 from server.rooms.log import RoomLog, SequenceConflict
-from server.rooms.pools import D, DuePools
+from server.rooms.pools import D, DuePools, close_sale
 from server.rooms.sales import due_events
 from server.rooms.store import store_errors
 from server.settings import OrderSettings
@@ -56,6 +56,11 @@ class SaleClock(Generic[D]):
                 metrics.CLOCK_ERRORS.inc()
                 wait = BACKOFF_SECONDS
                 _logger.exception("sale clock failed", again_in_s=wait)
+            # On Python 3.11 a cancellation that meets the end of a send is lost in `asyncio.wait_for`, which the
+            # store's client sends through (cpython issue 86296).
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError
             await asyncio.sleep(wait)
 
     async def tick(self) -> int:
@@ -97,9 +102,8 @@ class SaleClock(Generic[D]):
                     break
                 continue
             reason = "time"
-            with store_errors():
-                if entry.what == "end":
-                    reason = await self._pools.close_sale(entry.room, entry.sale, "time")
+            if entry.what == "end":
+                reason = await close_sale(self._pools, entry.room, entry.sale, reason)
             events = due_events(sale, entry.what, reason)
             if events:
                 try:
@@ -122,8 +126,7 @@ class SaleClock(Generic[D]):
             state = await self._log.load(entry.room)
             if state is not None and entry.sale in state.sales:
                 return False
-            with store_errors():
-                await self._pools.close_sale(entry.room, entry.sale, "cancelled")
+            await close_sale(self._pools, entry.room, entry.sale, "cancelled")
             _logger.warning("undid a sale that its room does not know", room=entry.room, sale=entry.sale)
             return True
 

@@ -1,4 +1,4 @@
-"""What the room tests share: a log on the real store, a listener on a room's channel."""
+"""What the room tests share: a log and orders on the real store, a listener on a channel."""
 
 from __future__ import annotations
 
@@ -7,14 +7,24 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
+from server.orders.provider import SandboxProvider
+from server.orders.service import OrderService
 from server.rooms.log import RoomLog
-from server.settings import RoomSettings
+from server.settings import OrderSettings, RoomSettings
 from tests.rooms.listening import Listener
 
 
 @pytest.fixture
 def log(store: Redis) -> RoomLog:
     return RoomLog(store, RoomSettings())
+
+
+@pytest.fixture
+async def orders(store: Redis) -> AsyncIterator[OrderService]:
+    orders = OrderService(store, OrderSettings(), SandboxProvider(0))
+    await orders.start()
+    yield orders
+    await orders.stop()
 
 
 @pytest.fixture
