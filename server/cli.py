@@ -188,19 +188,24 @@ def token_command(
 def audit_command(settings: Settings) -> None:
     """Prove that every unit is available, held or sold, and that store and ledger agree.
 
-    Prints JSON. Exits 1 and names the pools on stderr where they do not.
+    Beside a running server, or alone. Prints JSON. Exits 1 and names the pools on stderr where they
+    do not; 2 where there is nothing to audit or it cannot be done.
     """
-    from server.processes.auditing import audit  # noqa: PLC0415
+    from redis.exceptions import RedisError  # noqa: PLC0415
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+    from server.processes.auditing import NothingToAudit, audit  # noqa: PLC0415
 
     configure_logs(settings.server.log_format, "warning", role="audit")
     try:
         report = audit(settings)
-    except EXPECTED as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(report.json)
+    except (*EXPECTED, NothingToAudit, RedisError, SQLAlchemyError, ValueError) as error:
+        click.echo(f"miaodan: no audit: {error}", err=True)
+        sys.exit(2)
+    click.echo(report.to_json())
     for problem in report.problems:
-        click.echo(f"miaodan: {problem}", err=True)
-    sys.exit(1 if report.problems else 0)
+        click.echo(f"miaodan: pool {problem.pool}: {problem.message}", err=True)
+    sys.exit(0 if report.ok else 1)
 
 
 @main.command("schema")

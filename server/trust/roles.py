@@ -1,4 +1,4 @@
-"""What somebody may do: which role may send which command, who may watch or control a room."""
+"""What somebody may do: which role may send which command, who may create or control a room."""
 
 from __future__ import annotations
 
@@ -47,13 +47,6 @@ PERMITTED: Final[dict[Role, frozenset[str]]] = {
 def permitted(role: Role, command_type: str) -> bool:
     """Whether the role may send commands of this `type`; an unknown type is nobody's."""
     return command_type in PERMITTED[role]
-
-
-def may_watch(identity: Identity, room: str, guests: bool) -> bool:
-    """Whether they may open the room's live socket. `guests`: the room admits people without a token."""
-    if identity.role is Role.GUEST:
-        return guests
-    return identity.room is None or identity.room == room
 
 
 def may_control(identity: Identity, room: str, hosts: Collection[str]) -> bool:

@@ -50,7 +50,7 @@ class BadKey(Exception):
 class Identity(msgspec.Struct, frozen=True):
     """Somebody known. `room` is the one room the token is good for (None: any).
 
-    `expires_at`: milliseconds since the Unix epoch, 0 for guests, who never do.
+    `expires_at`: milliseconds since the Unix epoch.
     """
 
     user: str
@@ -58,11 +58,6 @@ class Identity(msgspec.Struct, frozen=True):
     role: Role
     room: str | None = None
     expires_at: int = 0
-
-
-def guest(user: str) -> Identity:
-    """Somebody without a token."""
-    return Identity(user, "guest", Role.GUEST)
 
 
 def load_key(data_dir: Path, file: str = KEY_FILE) -> str:

@@ -69,6 +69,14 @@ class Server:
                     found[name] = pid
         return found
 
+    def everybody(self, count: int) -> dict[str, int]:
+        """All children, once there are `count` (one that was just started has no command line yet)."""
+        wait_until(lambda: len(self.children()) == count)
+        return self.children()
+
+    def until_replaced(self, name: str, pid: int) -> None:
+        wait_until(lambda: self.children().get(name, pid) != pid)
+
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
@@ -96,8 +104,7 @@ def test_it_serves_restarts_what_is_killed_and_stops_in_order(data: Path) -> Non
     with serving(data, "--workers", "2", "--log-format", "json") as server:
         server.until_ready()
         assert server.status("/health") == 200
-        children = server.children()
-        assert len(children) == 4
+        server.everybody(4)
 
         refused = subprocess.run(
             [*MIAODAN, "serve", "--port", "0", "--data-dir", str(data)],
@@ -109,16 +116,15 @@ def test_it_serves_restarts_what_is_killed_and_stops_in_order(data: Path) -> Non
         assert f"data directory {data} is in use by process {server.process.pid}" in refused.stderr
 
         for name in ("--role gateway --index 1", "--role backoffice", "valkey-server"):
-            before = server.children()
+            before = server.everybody(4)
             os.kill(before[name], signal.SIGKILL)
-            wait_until(lambda name=name, pid=before[name]: server.children().get(name, pid) != pid)  # type: ignore[misc]
+            server.until_replaced(name, before[name])
             server.until_ready()
-            after = server.children()
-            unharmed = set(before) - {name}
-            assert {part: after[part] for part in unharmed} == {part: before[part] for part in unharmed}
+            after = server.everybody(4)
+            assert {part for part in after if after[part] != before[part]} == {name}
         assert "miaodan_" in server.text("/metrics")
 
-        children = server.children()
+        children = server.everybody(4)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(30) == 0
         assert not any(running(pid) for pid in children.values())
@@ -134,8 +140,7 @@ def test_a_killed_supervisor_leaves_nothing_behind_and_the_next_takes_over(data:
     with serving(data) as first:
         first.until_ready()
         port = first.url.rpartition(":")[2]
-        children = first.children()
-        assert len(children) == 3
+        children = first.everybody(3)
         first.process.kill()
         first.process.wait()
         with serving(data, "--port", port) as second:

@@ -7,7 +7,7 @@ import pytest
 
 from schemas import commands
 from schemas.codes import Role
-from server.trust.roles import PERMITTED, may_control, may_create, may_watch, permitted
+from server.trust.roles import PERMITTED, may_control, may_create, permitted
 from server.trust.tokens import Identity
 
 VIEWER = {command.__struct_config__.tag for command in get_args(commands.ViewerCommand)}
@@ -72,20 +72,6 @@ def who(role: Role, room: str | None = None) -> Identity:
 )
 def test_control(identity: Identity, hosts: list[str], answer: bool) -> None:
     assert may_control(identity, "r1", hosts) is answer
-
-
-@pytest.mark.parametrize(
-    ("identity", "guests", "answer"),
-    [
-        (who(Role.GUEST), True, True),
-        (who(Role.GUEST), False, False),
-        (who(Role.VIEWER), False, True),
-        (who(Role.VIEWER, "r1"), False, True),
-        (who(Role.VIEWER, "other"), True, False),
-    ],
-)
-def test_watch(identity: Identity, guests: bool, answer: bool) -> None:
-    assert may_watch(identity, "r1", guests) is answer
 
 
 def test_create() -> None:

@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from schemas.codes import Role
-from server.trust.tokens import BadKey, BadToken, Identity, Tokens, guest, load_key
+from server.trust.tokens import BadKey, BadToken, Identity, Tokens, load_key
 
 KEY = "k" * 64
 NOW = 1_790_000_000_000
@@ -125,10 +125,6 @@ def test_sign_makes_only_what_verify_takes() -> None:
     ):
         with pytest.raises(ValueError, match=r"user id|guest|room id|one second"):
             TOKENS.sign(user, role, now=NOW, ttl_ms=ttl, room=room)
-
-
-def test_guests() -> None:
-    assert guest("g-1") == Identity("g-1", "guest", Role.GUEST, None, 0)
 
 
 def test_the_key_is_made_once_and_private(tmp_path: Path) -> None:

@@ -1,0 +1,102 @@
+"""`miaodan audit`: the proof of the books, beside a running server or with a store started for it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from server.orders.audit import AuditReport
+from server.orders.audit import audit as audit_books
+from server.orders.consumer import LedgerConsumer
+from server.orders.ledger import Ledger, ledger_url
+from server.processes.lock import DataDirInUse, DataDirLock
+from server.settings import Settings
+from server.valkey import EmbeddedValkey, StoreUnavailable, answers, connect, embedded_url
+
+_PATIENCE = 15.0
+"""Seconds a running server gets to bring its store back."""
+_LOOKS = 3
+"""A fault must be seen this often in a row beside a running server."""
+
+
+class NothingToAudit(Exception):
+    """No store was ever kept in `path`."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"data directory {self.path} holds no store; where the server uses one, give --redis-url"
+
+
+def audit(settings: Settings) -> AuditReport:
+    """Raises NothingToAudit, DataDirInUse, StoreUnavailable, redis and SQLAlchemy errors, ValueError."""
+    if settings.server.redis_url:
+        return asyncio.run(_beside(settings, settings.server.redis_url))
+    data_dir = Path(settings.server.data_dir)
+    if not (data_dir / "store").is_dir():
+        raise NothingToAudit(data_dir)
+    with _own_store(data_dir) as url:
+        if url is not None:
+            return asyncio.run(_alone(settings, url))
+    return asyncio.run(_beside(settings, embedded_url(data_dir)))
+
+
+@contextmanager
+def _own_store(data_dir: Path) -> Iterator[str | None]:
+    """The URL of a store started for the while, or None where a running server's answers."""
+    lock = DataDirLock(data_dir)
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            lock.acquire()
+            break
+        except DataDirInUse as error:
+            if answers(embedded_url(data_dir)):
+                yield None
+                return
+            if time.monotonic() > deadline:
+                raise StoreUnavailable(f"{error}, whose store does not answer") from error
+        time.sleep(0.1)
+    valkey = EmbeddedValkey(data_dir)
+    try:
+        valkey.start()
+        yield valkey.url
+    finally:
+        valkey.stop()
+        lock.release()
+
+
+async def _alone(settings: Settings, url: str) -> AuditReport:
+    """Nobody else writes: the ledger first gets what is still in the outbox."""
+    client = connect(url, name="miaodan-audit")
+    ledger = Ledger(ledger_url(settings.server))
+    try:
+        await ledger.start()
+        await LedgerConsumer(client, ledger, settings.orders, claim_idle_ms=0).drain()
+        return await audit_books(client, ledger, settings.orders)
+    finally:
+        await ledger.stop()
+        await client.aclose()
+
+
+async def _beside(settings: Settings, url: str) -> AuditReport:
+    """Beside a running server, whose back office keeps the ledger up to date."""
+    client = connect(url, name="miaodan-audit")
+    ledger = Ledger(ledger_url(settings.server))
+    try:
+        await ledger.start()
+        report = await audit_books(client, ledger, settings.orders)
+        for _ in range(_LOOKS - 1):
+            if report.ok:
+                break
+            await asyncio.sleep(0.5)
+            report = await audit_books(client, ledger, settings.orders)
+        return report
+    finally:
+        await ledger.stop()
+        await client.aclose()

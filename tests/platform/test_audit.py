@@ -1,0 +1,123 @@
+"""`miaodan audit` over real books: alone, beside a running store, and with a unit that vanished."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from redis.asyncio import Redis
+
+from schemas.commands import OrderPlace
+from server.cli import main
+from server.orders.provider import SandboxProvider
+from server.orders.service import OrderService, Outcome
+from server.processes.lock import DataDirLock
+from server.settings import OrderSettings
+from server.valkey import EmbeddedValkey, connect, partition_of, partition_tag
+
+SETTINGS = OrderSettings()
+POOL = f"{partition_tag(partition_of('r1', SETTINGS.partitions))}:pool:r1/sku/tea"
+
+
+def audit(data_dir: Path, *options: str) -> Result:
+    return CliRunner().invoke(main, ["audit", "--data-dir", str(data_dir), *options])
+
+
+def on_store(url: str, work: Callable[[Redis], Awaitable[None]]) -> None:
+    async def run() -> None:
+        client = connect(url, name="test")
+        await work(client)
+        await client.aclose()
+
+    asyncio.run(run())
+
+
+async def sell_some(client: Redis) -> None:
+    """Ten units of tea; one held, two sold."""
+    service = OrderService(client, SETTINGS, SandboxProvider(0))
+    await service.start()
+    await service.mount("r1", "tea", price=100, currency="CNY", stock=10, per_user_limit=None)
+    answers: asyncio.Queue[Outcome] = asyncio.Queue()
+    for number, (quantity, pay) in enumerate([(1, False), (2, True)]):
+        request = OrderPlace(request_id=f"q{number}", sku="tea", quantity=quantity, pay=pay)
+        service.place("r1", "u1", request, "CNY", answers.put_nowait)
+    for _ in range(2):
+        async with asyncio.timeout(10):
+            assert (await answers.get()).code is None
+    await service.stop()
+
+
+async def lose_one(client: Redis) -> None:
+    await client.hincrby(POOL, "available", -1)
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[EmbeddedValkey]:
+    valkey = EmbeddedValkey(tmp_path)
+    valkey.start()
+    on_store(valkey.url, sell_some)
+    yield valkey
+    valkey.stop()
+
+
+def test_alone_the_outbox_goes_to_the_ledger_first(embedded: EmbeddedValkey) -> None:
+    embedded.stop()
+    for _ in range(2):
+        result = audit(embedded.data_dir)
+        assert (result.exit_code, result.stderr) == (0, "")
+        report = json.loads(result.stdout)
+        assert report["ok"] is True
+        assert report["behind"] == 0
+        assert {name: report[name] for name in ("total", "available", "held", "sold")} == {
+            "total": 10,
+            "available": 7,
+            "held": 1,
+            "sold": 2,
+        }
+    with DataDirLock(embedded.data_dir) as lock:
+        assert not lock.unclean
+    assert not (embedded.data_dir / "valkey.sock").exists()
+
+
+def test_beside_a_running_server(embedded: EmbeddedValkey) -> None:
+    with DataDirLock(embedded.data_dir):
+        result = audit(embedded.data_dir)
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["ok"] is True
+    assert embedded.alive()
+    remote = audit(embedded.data_dir, "--redis-url", embedded.url)
+    assert remote.exit_code == 0
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_unit_that_vanished_names_the_pool(embedded: EmbeddedValkey, running: bool) -> None:
+    on_store(embedded.url, lose_one)
+    if not running:
+        embedded.stop()
+        result = audit(embedded.data_dir)
+    else:
+        with DataDirLock(embedded.data_dir):
+            result = audit(embedded.data_dir)
+    assert result.exit_code == 1
+    assert "pool r1/sku/tea: allocated 10, but 6 available + 1 held + 2 sold = 9" in result.stderr
+    assert json.loads(result.stdout)["problems"][0]["pool"] == "r1/sku/tea"
+
+
+def test_where_there_is_nothing_to_audit(tmp_path: Path) -> None:
+    result = audit(tmp_path / "none")
+    assert result.exit_code == 2
+    assert "holds no store" in result.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_server_whose_store_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.processes.auditing._PATIENCE", 0.2)
+    (tmp_path / "store").mkdir()
+    with DataDirLock(tmp_path):
+        result = audit(tmp_path)
+    assert result.exit_code == 2
+    assert "whose store does not answer" in result.stderr
