@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import jwt
 import orjson
@@ -37,6 +37,7 @@ class LiveServer:
         self._settings = settings
         self._process: subprocess.Popen[str] | None = None
         self._port = 0
+        self._reader = threading.Thread()
         self.log: list[str] = []
 
     @property
@@ -79,9 +80,14 @@ class LiveServer:
             self.log.append(line)
             if "listening on" in line:
                 self._port = int(line.strip().rsplit(":", 1)[1])
-                threading.Thread(target=lambda: self.log.extend(output), daemon=True).start()
+                self._reader = threading.Thread(target=self._read_on, args=(output,), daemon=True)
+                self._reader.start()
                 return
         raise AssertionError("the server did not start:\n" + "".join(self.log))
+
+    def _read_on(self, output: IO[str]) -> None:
+        with output:
+            self.log.extend(output)
 
     def wait_ready(self) -> None:
         self.wait_until(lambda: self.get("/ready")[0] == 200, "not ready")
@@ -98,7 +104,9 @@ class LiveServer:
         """SIGTERM; the exit code."""
         assert self._process is not None
         self._process.terminate()
-        return self._process.wait(seconds)
+        code = self._process.wait(seconds)
+        self._reader.join(10)
+        return code
 
     def kill(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -108,6 +116,7 @@ class LiveServer:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+            self._reader.join(10)
 
     def children(self, word: str) -> list[psutil.Process]:
         """Live child processes whose command line has this word: `gateway`, `backoffice`, `valkey`."""

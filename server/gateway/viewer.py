@@ -148,10 +148,15 @@ class Viewer:
         if not self._may_order(command.id):
             return
 
-        def done(outcome: Outcome) -> None:
-            self._answer(command.id, outcome)
-
         state = self._room.state
+        over = state.status is RoomStatus.ENDED
+
+        def done(outcome: Outcome) -> None:
+            if over and outcome.code is ErrorCode.NOT_OPEN:
+                self.refuse(command.id, ErrorCode.SALE_ENDED, "the room has ended")
+            else:
+                self._answer(command.id, outcome)
+
         self._door.orders.place(
             self._room.id, self._user.id, command, state.currency, done, live=state.status is RoomStatus.LIVE
         )

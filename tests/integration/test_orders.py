@@ -84,6 +84,7 @@ async def test_cancelling_gives_the_unit_back_to_everybody(server: LiveServer, r
         assert (await bob.ask("order.place", request_id="r1", sku="A1"))["code"] == "sold_out"
         assert (await bob.ask("order.cancel", order=placed["order"]["order"]))["code"] == "not_found"
         cancelled = await ann.ask("order.cancel", order=placed["order"]["order"])
+        assert cancelled["type"] == "order.accepted", cancelled
         assert cancelled["order"]["status"] == "cancelled"
         assert (await bob.ask("order.place", request_id="r2", sku="A1"))["type"] == "order.accepted"
         assert (await ann.ask("order.pay", order=placed["order"]["order"]))["code"] == "conflict"
