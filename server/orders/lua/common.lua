@@ -40,8 +40,9 @@ local function units_at(key, user)
 end
 
 local function add_units(key, user, delta)
-  units[key][user] = units_at(key, user) + delta
-  if units[key][user] > 0 then write('HSET', key, user, units[key][user]) else write('HDEL', key, user) end
+  local left = units_at(key, user) + delta
+  units[key][user] = left
+  if left > 0 then write('HSET', key, user, left) else write('HDEL', key, user) end
 end
 
 local function touch(pool) pool.dirty = true end
