@@ -173,37 +173,40 @@ async def test_the_oldest_of_too_many_sockets_is_replaced(server: LiveServer, ro
                 await other.__aexit__(None, None, None)
 
 
+CONTROL_REFUSALS: list[tuple[str, dict[str, Any], str, str | None]] = [
+    ("product.mount", {"product": product("A1")}, "conflict", None),
+    ("product.pin", {"sku": "nope"}, "not_found", "sku"),
+    ("product.update", {"sku": "A1"}, "invalid", None),
+    ("product.sort", {"skus": []}, "invalid", "skus"),
+    ("product.restock", {"sku": "A1", "delta": -6}, "invalid", "delta"),
+    ("product.restock", {"delta": 1}, "invalid", "sku"),
+    (
+        "sale.schedule",
+        {"sku": "A1", "price": 1, "stock": 6, "starts_in_ms": 0, "duration_ms": 5},
+        "conflict",
+        "stock",
+    ),
+    (
+        "sale.schedule",
+        {"sku": "A1", "price": 1, "stock": 1, "duration_ms": 5},
+        "invalid",
+        "starts_at",
+    ),
+    (
+        "sale.schedule",
+        {"sku": "A1", "price": 1, "stock": 1, "duration_ms": 5, "starts_at": 1},
+        "invalid",
+        "starts_at",
+    ),
+    ("sale.cancel", {"sale": "nope"}, "not_found", "sale"),
+    ("room.start", {}, "conflict", None),
+]
+
+
 async def test_control_refusals_name_the_field(server: LiveServer, room: str) -> None:
     async with host(server, room) as control:
         await live_room(control, product("A1", stock=5))
-        for type, fields, code, field in [
-            ("product.mount", {"product": product("A1")}, "conflict", None),
-            ("product.pin", {"sku": "nope"}, "not_found", "sku"),
-            ("product.update", {"sku": "A1"}, "invalid", None),
-            ("product.sort", {"skus": []}, "invalid", "skus"),
-            ("product.restock", {"sku": "A1", "delta": -6}, "invalid", "delta"),
-            ("product.restock", {"delta": 1}, "invalid", "sku"),
-            (
-                "sale.schedule",
-                {"sku": "A1", "price": 1, "stock": 6, "starts_in_ms": 0, "duration_ms": 5},
-                "conflict",
-                "stock",
-            ),
-            (
-                "sale.schedule",
-                {"sku": "A1", "price": 1, "stock": 1, "duration_ms": 5},
-                "invalid",
-                "starts_at",
-            ),
-            (
-                "sale.schedule",
-                {"sku": "A1", "price": 1, "stock": 1, "duration_ms": 5, "starts_at": 1},
-                "invalid",
-                "starts_at",
-            ),
-            ("sale.cancel", {"sale": "nope"}, "not_found", "sale"),
-            ("room.start", {}, "conflict", None),
-        ]:
+        for type, fields, code, field in CONTROL_REFUSALS:
             error = await control.ask(type, **fields)
             assert error["type"] == "error" and error["code"] == code, (type, error)
             if field is not None:
