@@ -130,8 +130,11 @@ class Lane(Generic[Job]):
                 self._arrived.clear()
                 await self._arrived.wait()
             await self._send(self._take(self._batch))
-            if not queue and not self._in_flight:
-                self._idle.set()
+            self._rest()
+
+    def _rest(self) -> None:
+        if not self._queue and not self._in_flight:
+            self._idle.set()
 
     async def _send(self, jobs: list[Job]) -> None:
         self._waiting.set(len(self._queue))
@@ -171,6 +174,7 @@ class Lane(Generic[Job]):
 
     async def _until_back(self) -> None:
         self._fail_all(self._take(len(self._queue)), Fate.DOWN)
+        self._rest()
         pause, longest = PROBE_SECONDS
         while True:
             try:

@@ -6,7 +6,7 @@
 -- ARGV[6] ms until the sweeper returns an unused payment
 -- ARGV[7 ..] per order: channel, pool reference, home reference, payment, amount, member for returns
 -- returns {{code, record}}: 1 paid, 2 was paid by this payment, 0 takes no payment (now returned),
---   -1 no such order, -2 sold out (late; now returned), -3 over the limit (late; now returned)
+--   -1 no such order (now returned), -2 sold out (late; now returned), -3 over the limit (late; now returned)
 local results = {}
 for n = 1, tonumber(ARGV[1]) do
   local k, a = 4 * n, 1 + 6 * n
@@ -41,10 +41,9 @@ for n = 1, tonumber(ARGV[1]) do
       write('ZREM', KEYS[2], order.order)
       write('HINCRBY', pool.key, 'revenue', amount)
       record = change(KEYS[k], order, ARGV[4], channel, nil)
-    elseif code ~= 2 then
-      write('ZADD', KEYS[3], now + tonumber(ARGV[6]), ARGV[a + 5])
     end
   end
+  if code < 1 then write('ZADD', KEYS[3], now + tonumber(ARGV[6]), ARGV[a + 5]) end
   results[n] = {code, record or (order and cjson.encode(order)) or ''}
 end
 finish(KEYS[1])

@@ -1,0 +1,39 @@
+"""A shop on the real store, a ledger in a file."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from server.orders.ledger import Ledger
+from server.orders.metrics import CALLBACK_ERRORS
+from tests.orders.shop import SHORT, Shop
+
+
+@pytest.fixture
+async def shop(store: Redis) -> AsyncIterator[Shop]:
+    """Holds last a minute. No answer may be given twice, or to nobody."""
+    before = CALLBACK_ERRORS._value.get()
+    shop = Shop(store)
+    yield shop
+    await shop.stop()
+    assert CALLBACK_ERRORS._value.get() == before
+
+
+@pytest.fixture
+async def hasty(store: Redis) -> AsyncIterator[Shop]:
+    """Holds last a millisecond."""
+    shop = Shop(store, SHORT)
+    yield shop
+    await shop.stop()
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path, anyio_backend: str) -> AsyncIterator[Ledger]:
+    ledger = Ledger(f"sqlite+aiosqlite:///{tmp_path}/ledger.db")
+    await ledger.start()
+    yield ledger
+    await ledger.stop()

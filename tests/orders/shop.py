@@ -1,0 +1,193 @@
+"""What the order tests share: a service whose answers can be awaited, a room to sell in."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from typing import cast
+
+from redis.asyncio import Redis
+
+from schemas.codes import ErrorCode
+from schemas.commands import OrderPlace
+from schemas.models import Order
+from server.orders.outcomes import Outcome
+from server.orders.provider import Charge, PaymentProvider, PaymentRefused, SandboxProvider
+from server.orders.service import Done, OrderService
+from server.settings import OrderSettings
+from server.valkey import store_time
+
+ROOM = "r"
+SETTINGS = OrderSettings(partitions=4, hold_ms=60_000, sweep_ms=10, store_timeout_ms=3_000)
+SHORT = OrderSettings(partitions=4, hold_ms=1, sweep_ms=10, store_timeout_ms=3_000)
+"""Holds that have run out as soon as they are made."""
+
+
+_NUMBERS = itertools.count()
+
+
+class Provider(SandboxProvider):
+    """Remembers what it was asked; can be told to fail, or to wait at a point of the test's choosing."""
+
+    def __init__(self) -> None:
+        super().__init__(latency_ms=0)
+        self.charges: list[Charge] = []
+        self.refunds: list[tuple[str, int, str]] = []
+        self.refund_error: Exception | None = None
+        self.charge_error: Exception | None = None
+        self.before_capture: Callable[[], asyncio.Future[None]] | None = None
+
+    async def authorise(self, charge: Charge) -> str:
+        self.charges.append(charge)
+        if self.charge_error is not None:
+            raise self.charge_error
+        return await super().authorise(charge)
+
+    async def capture(self, payment: str) -> None:
+        if self.before_capture is not None:
+            await self.before_capture()
+        await super().capture(payment)
+
+    async def refund(self, payment: str, amount: int, currency: str) -> None:
+        if self.refund_error is not None:
+            raise self.refund_error
+        self.refunds.append((payment, amount, currency))
+        await super().refund(payment, amount, currency)
+
+
+class Shop:
+    """An `OrderService` whose callbacks are awaited, selling in room `ROOM`."""
+
+    def __init__(
+        self, store: Redis, settings: OrderSettings = SETTINGS, provider: PaymentProvider | None = None
+    ) -> None:
+        self.store = store
+        self.settings = settings
+        self.provider = Provider()
+        self.service = OrderService(store, settings, provider or self.provider)
+
+    async def mount(
+        self, sku: str = "lamp", stock: int = 10, *, price: int = 250, per_user_limit: int | None = None
+    ) -> None:
+        await self.service.mount(
+            ROOM, sku, price=price, currency="CNY", stock=stock, per_user_limit=per_user_limit
+        )
+
+    async def schedule(
+        self,
+        sale: str = "s1",
+        sku: str = "lamp",
+        stock: int = 5,
+        *,
+        price: int = 99,
+        starts_in_ms: int = 0,
+        duration_ms: int = 3_600_000,
+        per_user_limit: int | None = None,
+        hold_ms: int | None = None,
+    ) -> tuple[int, int]:
+        return await self.service.schedule(
+            ROOM,
+            sale,
+            sku,
+            price=price,
+            currency="CNY",
+            stock=stock,
+            starts_at=None,
+            starts_in_ms=starts_in_ms,
+            duration_ms=duration_ms,
+            per_user_limit=per_user_limit,
+            hold_ms=hold_ms,
+        )
+
+    def start_place(
+        self,
+        user: str = "ann",
+        sku: str | None = "lamp",
+        *,
+        sale: str | None = None,
+        request_id: str | None = None,
+        quantity: int = 1,
+        pay: bool = False,
+        live: bool = True,
+        room: str = ROOM,
+    ) -> asyncio.Future[Outcome]:
+        """Hand an order in; the future fails when it is answered twice."""
+        request = OrderPlace(
+            request_id=request_id if request_id is not None else f"request-{next(_NUMBERS)}",
+            sku=None if sale is not None else sku,
+            sale=sale,
+            quantity=quantity,
+            pay=pay,
+        )
+        return answered(lambda done: self.service.place(room, user, request, "CNY", done, live=live))
+
+    async def place(
+        self,
+        user: str = "ann",
+        sku: str | None = "lamp",
+        *,
+        sale: str | None = None,
+        request_id: str | None = None,
+        quantity: int = 1,
+        pay: bool = False,
+        live: bool = True,
+    ) -> Outcome:
+        return await self.start_place(
+            user, sku, sale=sale, request_id=request_id, quantity=quantity, pay=pay, live=live
+        )
+
+    async def order(
+        self, user: str = "ann", sku: str = "lamp", *, pay: bool = False, **place: object
+    ) -> Order:
+        """An order that has to be accepted."""
+        return accepted(await self.start_place(user, sku, pay=pay, **place))  # type: ignore[arg-type]
+
+    async def pay(self, order: str, user: str = "ann") -> Outcome:
+        return await answered(lambda done: self.service.pay(ROOM, user, order, done))
+
+    async def cancel(self, order: str, user: str = "ann") -> Outcome:
+        return await answered(lambda done: self.service.cancel(ROOM, user, order, done))
+
+    async def refund(self, order: str, user: str = "ann", reason: str = "too small") -> Outcome:
+        return await answered(lambda done: self.service.refund(ROOM, user, order, reason, done))
+
+    async def units(self, sku: str = "lamp") -> tuple[int, int, int, int]:
+        """(total, available, held, sold) of a pool, by sku or sale id."""
+        counts = (await self.service.counts(ROOM))[sku]
+        assert counts.total == counts.available + counts.held + counts.sold
+        return counts.total, counts.available, counts.held, counts.sold
+
+    async def allowance(self, ref: str = "sku/lamp") -> dict[str, int]:
+        """Units each user holds or has paid for."""
+        keys = self.service.book.room(ROOM).at(ref)
+        found = cast("dict[bytes, bytes]", await self.store.hgetall(keys.units))
+        return {user.decode(): int(units) for user, units in found.items()}
+
+    async def clock_reaches(self, at: int) -> None:
+        """Wait until the store's clock shows `at`."""
+        while (left := at - await store_time(self.store)) > 0:
+            await asyncio.sleep(left / 1000)
+
+    async def stop(self) -> None:
+        await self.service.stop()
+
+
+def answered(call: Callable[[Done], None]) -> asyncio.Future[Outcome]:
+    """The answer to `call`; a second one raises in the callback (InvalidStateError) and is counted."""
+    future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    call(future.set_result)
+    return future
+
+
+def accepted(outcome: Outcome) -> Order:
+    assert outcome.code is None, outcome
+    assert outcome.order is not None
+    return outcome.order
+
+
+def codes(outcomes: list[Outcome]) -> list[ErrorCode | None]:
+    return [outcome.code for outcome in outcomes]
+
+
+NO = PaymentRefused("no")

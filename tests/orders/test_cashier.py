@@ -1,0 +1,173 @@
+"""Payments: one answer for `pay`, refusals keep the hold, late money finds stock or goes back."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from schemas.codes import ErrorCode, OrderStatus
+from server.orders.lanes import Fate, Unanswered
+from server.orders.sweeper import HoldSweeper, ReturnSweeper
+from tests.orders.shop import NO, ROOM, SETTINGS, SHORT, Shop, accepted
+
+pytestmark = pytest.mark.anyio
+
+
+async def expire(shop: Shop, expires_at: int) -> None:
+    await shop.clock_reaches(expires_at)
+    assert await HoldSweeper(shop.store, SHORT).sweep() == 1
+
+
+async def test_reserve_and_pay_in_one(shop: Shop) -> None:
+    await shop.mount(stock=10, price=250)
+    outcome = await shop.place("ann", quantity=2, pay=True)
+    order = accepted(outcome)
+    assert (order.status, order.version, order.amount) == (OrderStatus.PAID, 2, 500)
+    (charge,) = shop.provider.charges
+    assert (charge.order, charge.user, charge.amount, charge.currency) == (order.order, "ann", 500, "CNY")
+    assert await shop.units() == (10, 8, 0, 2)
+    again = accepted(await shop.pay(order.order))
+    assert again == order and len(shop.provider.charges) == 1
+
+
+async def test_a_declined_payment_keeps_the_hold(shop: Shop) -> None:
+    await shop.mount(stock=10)
+    outcome = await shop.place("declined-dora", request_id="one", pay=True)
+    assert outcome.code is ErrorCode.PAYMENT_FAILED and outcome.order is not None
+    assert outcome.order.status is OrderStatus.RESERVED
+    assert await shop.units() == (10, 9, 1, 0)
+    again = await shop.place("declined-dora", request_id="one", pay=True)
+    assert again.code is ErrorCode.PAYMENT_FAILED
+    assert await shop.units() == (10, 9, 1, 0)
+
+
+async def test_the_same_request_catches_up_with_a_payment_that_never_came(shop: Shop) -> None:
+    await shop.mount(stock=10)
+    shop.provider.charge_error = ConnectionError("gateway timeout")
+    outcome = await shop.place(request_id="one", pay=True)
+    assert outcome.code is ErrorCode.UNKNOWN_OUTCOME
+    shop.provider.charge_error = None
+    again = await shop.place(request_id="one", pay=True)
+    assert again.replayed and accepted(again).status is OrderStatus.PAID
+    assert {charge.key for charge in shop.provider.charges} == {shop.provider.charges[0].key}
+
+
+async def test_a_hold_that_ran_out_while_the_provider_thought(hasty: Shop) -> None:
+    """The hold is released between the charge and its record: stock is there, so it is taken again."""
+    await hasty.mount(stock=1)
+    order = await hasty.order()
+    released = asyncio.get_running_loop().create_future()
+    reached = asyncio.Event()
+
+    def wait() -> asyncio.Future[None]:
+        reached.set()
+        return released
+
+    hasty.provider.before_capture = wait
+    paying = asyncio.ensure_future(hasty.pay(order.order))
+    await reached.wait()
+    await expire(hasty, order.expires_at)
+    released.set_result(None)
+    paid = accepted(await paying)
+    assert (paid.status, paid.version) == (OrderStatus.PAID, 3)
+    assert await hasty.units() == (1, 0, 0, 1)
+    assert hasty.provider.refunds == []
+
+
+async def test_a_late_payment_with_nothing_left_goes_back(hasty: Shop) -> None:
+    await hasty.mount(stock=1, price=250)
+    order = await hasty.order("ann")
+    await expire(hasty, order.expires_at)
+    await hasty.order("bob", pay=True)
+    late = await hasty.pay(order.order)
+    assert late.code is ErrorCode.SOLD_OUT and late.order is not None
+    assert late.order.status is OrderStatus.EXPIRED
+    assert [(amount, currency) for _, amount, currency in hasty.provider.refunds] == [(250, "CNY")]
+    partition = hasty.service.book.room(ROOM).partition
+    assert await hasty.store.zcard(partition.returns) == 0
+    await hasty.service.restock(ROOM, sku="lamp", delta=1)
+    again = accepted(await hasty.pay(order.order))
+    assert again.status is OrderStatus.PAID, "a new charge, not the one that went back"
+
+
+async def test_a_late_payment_over_the_limit_goes_back(hasty: Shop) -> None:
+    await hasty.mount(stock=5, per_user_limit=1)
+    order = await hasty.order()
+    await expire(hasty, order.expires_at)
+    await hasty.order(pay=True)
+    assert (await hasty.pay(order.order)).code is ErrorCode.LIMIT_EXCEEDED
+    assert len(hasty.provider.refunds) == 1
+    assert await hasty.units() == (5, 4, 0, 1)
+
+
+async def test_refunding(shop: Shop) -> None:
+    await shop.mount(stock=3, price=250)
+    order = await shop.order(quantity=2, pay=True)
+    refunded = accepted(await shop.refund(order.order))
+    assert (refunded.status, refunded.version) == (OrderStatus.REFUNDED, 4)
+    assert [amount for _, amount, _ in shop.provider.refunds] == [500]
+    assert await shop.units() == (3, 3, 0, 0)
+    assert accepted(await shop.refund(order.order)) == refunded
+    assert len(shop.provider.refunds) == 1
+    held = await shop.order()
+    assert (await shop.refund(held.order)).code is ErrorCode.CONFLICT
+    assert (await shop.cancel(refunded.order)).code is ErrorCode.CONFLICT
+    assert (await shop.pay(refunded.order)).code is ErrorCode.CONFLICT
+
+
+@pytest.mark.parametrize("error", [NO, ConnectionError("away")], ids=["refused", "away"])
+async def test_a_refund_the_provider_did_not_make_is_made_later(shop: Shop, error: Exception) -> None:
+    await shop.mount(stock=3)
+    order = await shop.order(pay=True)
+    shop.provider.refund_error = error
+    begun = accepted(await shop.refund(order.order))
+    assert begun.status is OrderStatus.REFUNDING
+    sweeper = ReturnSweeper(shop.service, shop.store, SETTINGS)
+    assert await sweeper.sweep() == 0, "it is not due yet"
+    returns = shop.service.book.room(ROOM).partition.returns
+    (member,) = await shop.store.zrange(returns, 0, -1)
+    await shop.store.zadd(returns, {member: 1})
+    assert await sweeper.sweep() == 0
+    assert (await shop.store.zscore(returns, member)) > 1, "put off"
+    await shop.store.zadd(returns, {member: 1})
+    shop.provider.refund_error = None
+    assert await sweeper.sweep() == 1
+    done = await shop.service.get(ROOM, "ann", order_id=order.order)
+    assert done is not None and done.status is OrderStatus.REFUNDED
+    assert await shop.units() == (3, 3, 0, 0)
+    assert await shop.store.zcard(returns) == 0
+
+
+async def test_recording_a_payment_is_tried_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.orders.cashier._PAUSES", (0.0, 0.0))
+    await shop.mount(stock=3)
+    order = await shop.order()
+    carry, failures = shop.service.cashier._carry, [Fate.UNKNOWN, Fate.DOWN]
+
+    async def flaky(operation, change):  # type: ignore[no-untyped-def]
+        changed = await carry(operation, change)
+        if failures:
+            raise Unanswered(failures.pop())
+        return changed
+
+    shop.service.cashier._carry = flaky
+    assert accepted(await shop.pay(order.order)).status is OrderStatus.PAID
+    assert await shop.units() == (3, 2, 0, 1)
+    failures += [Fate.UNKNOWN] * 3
+    other = await shop.order()
+    assert (await shop.pay(other.order)).code is ErrorCode.UNKNOWN_OUTCOME
+    assert accepted(await shop.pay(other.order)).status is OrderStatus.PAID
+    assert await shop.units() == (3, 1, 0, 2), "asked twice, sold once"
+
+
+async def test_stopping_answers_everybody(shop: Shop) -> None:
+    await shop.mount()
+    order = await shop.order()
+    shop.provider.before_capture = asyncio.get_running_loop().create_future
+    waiting = asyncio.ensure_future(shop.pay(order.order))
+    while not shop.provider.charges:
+        await asyncio.sleep(0)
+    await shop.service.stop(0.05)
+    assert (await waiting).code is ErrorCode.UNKNOWN_OUTCOME
+    assert (await shop.pay(order.order)).code is ErrorCode.RATE_LIMITED
