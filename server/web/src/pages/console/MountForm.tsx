@@ -76,10 +76,10 @@ export function MountForm({ act, currency }: { act: Act; currency: string }) {
       {field("sku", t("console.sku"), { placeholder: "tea-01" })}
       {field("title", t("console.productTitle"))}
       {field("price", t("console.price"), { numeric: true, placeholder: "9.90" })}
-      {field("list_price", t("console.listPrice"), { numeric: true })}
+      {field("list_price", t("console.listPrice"), { numeric: true, placeholder: t("form.optional") })}
       {field("stock", t("console.units"), { numeric: true, placeholder: "100" })}
-      {field("per_user_limit", t("console.limit"), { numeric: true })}
-      <div class="wide">{field("image", t("console.image"), { placeholder: "https://" })}</div>
+      {field("per_user_limit", t("console.limit"), { numeric: true, placeholder: t("form.optional") })}
+      <div class="wide">{field("image", t("console.image"), { placeholder: t("form.optional") })}</div>
       <button type="submit" class="primary wide" disabled={busy} data-testid="mount-submit">
         {t("console.mountDo")}
       </button>

@@ -48,6 +48,7 @@ export function SaleForm({ act, products, currency }: { act: Act; products: read
       name={name}
       testId={`sale-${name}`}
       numeric
+      placeholder={name === "per_user_limit" ? t("form.optional") : ""}
       value={values[name]}
       problem={problems[name]}
       onInput={(value) => change(name, value)}

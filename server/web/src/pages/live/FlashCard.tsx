@@ -57,8 +57,12 @@ export function FlashCard(props: FlashCardProps) {
             {was !== null && <s aria-label={t("price.was")}>{money(was, currency)}</s>}
           </p>
           <p class="soft stock" data-testid="flash-stock">
-            {window === "sold_out" ? t("stock.none") : t("stock.left", { count: sale.available })}
-            {sale.per_user_limit !== null && ` · ${t("limit.per", { count: sale.per_user_limit })}`}
+            {[
+              window === "over" ? null : window === "sold_out" ? t("stock.none") : t("stock.left", { count: sale.available }),
+              sale.per_user_limit === null ? null : t("limit.per", { count: sale.per_user_limit }),
+            ]
+              .filter((part) => part !== null)
+              .join(" · ")}
           </p>
         </div>
         <FlashButton {...props} now={now} window={window} attempt={attempt} />

@@ -1,7 +1,7 @@
 /** One live room as a viewer sees it. */
 
 import { CloseCode, type Sale, saleWindow, socketUrl } from "@miaodan/client";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { useChat } from "../shared/chat.js";
 import { useServerTime } from "../shared/countdown.js";
 import type { EntryControl } from "../shared/entry.js";
@@ -41,11 +41,10 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
   const token = entry !== null && "token" in entry ? entry.token : null;
   const client = useClient({ url: socketUrl(roomId, "live"), token });
   const { toasts, toast } = useToasts();
-  const layerBox = useRef<HTMLDivElement>(null);
   const layer = useRef<DanmakuLayer>(null);
-  useEffect(() => {
-    layer.current = layerBox.current === null ? null : new DanmakuLayer(layerBox.current);
-    return () => layer.current?.clear();
+  const mountLayer = useCallback((box: HTMLDivElement | null) => {
+    layer.current?.clear();
+    layer.current = box === null ? null : new DanmakuLayer(box);
   }, []);
   const chat = useChat(client, (danmaku) => layer.current?.add(danmaku.text, danmaku.user.id === client.user?.id));
   const buying = useBuying(client);
@@ -128,7 +127,7 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
     <main class="room" data-testid="room" data-status={room.status}>
       <section class="stage">
         <Poster name={room.id} />
-        <div class="danmaku" ref={layerBox} aria-hidden="true" data-testid="danmaku-layer" />
+        <div class="danmaku" ref={mountLayer} aria-hidden="true" data-testid="danmaku-layer" />
         <header class="topbar">
           <div class="title">
             <h1>{room.title}</h1>

@@ -8,7 +8,7 @@ export function Poster({ name }: { name: string }) {
   const base = hue(name);
   const id = useId();
   return (
-    <svg class="poster" viewBox="0 0 390 844" preserveAspectRatio="xMidYMid slice" aria-hidden="true">
+    <svg class="poster" viewBox="0 0 400 560" preserveAspectRatio="xMidYMid slice" aria-hidden="true">
       <defs>
         <linearGradient id={`${id}-sky`} x1="0" y1="0" x2="0.6" y2="1">
           <stop offset="0" stop-color={`hsl(${base} 46% 34%)`} />
@@ -20,14 +20,14 @@ export function Poster({ name }: { name: string }) {
           <stop offset="1" stop-color={`hsl(${(base + 20) % 360} 80% 72%)`} stop-opacity="0" />
         </radialGradient>
       </defs>
-      <rect width="390" height="844" fill={`url(#${id}-sky)`} />
-      <circle cx="195" cy="300" r="260" fill={`url(#${id}-light)`} />
+      <rect width="400" height="560" fill={`url(#${id}-sky)`} />
+      <circle cx="200" cy="270" r="250" fill={`url(#${id}-light)`} />
       <g fill="none" stroke="#fff" stroke-opacity="0.14">
-        <circle cx="195" cy="300" r="92" />
-        <circle cx="195" cy="300" r="132" />
-        <circle cx="195" cy="300" r="178" />
+        <circle cx="200" cy="270" r="36" />
+        <circle cx="200" cy="270" r="74" />
+        <circle cx="200" cy="270" r="118" />
+        <circle cx="200" cy="270" r="170" />
       </g>
-      <path d="M178 266v68l56-34z" fill="#fff" fill-opacity="0.5" />
     </svg>
   );
 }

@@ -4,7 +4,7 @@ import type { TextKey } from "./text-en.js";
 
 export const zh: Record<TextKey, string> = {
   "app.name": "秒单",
-  "demo.notice": "演示模式：本页面会发放令牌 / Demo mode: this page hands out tokens",
+  "demo.notice": "演示模式：本页面会发放令牌 / Demo mode",
   "lang.switch": "English",
   "lang.label": "切换到英文",
   "close": "关闭",
@@ -184,10 +184,10 @@ export const zh: Record<TextKey, string> = {
   "console.sku": "商品编号",
   "console.productTitle": "标题",
   "console.price": "价格",
-  "console.listPrice": "原价（可选）",
+  "console.listPrice": "原价",
   "console.units": "库存",
-  "console.limit": "每人限购（可选）",
-  "console.image": "图片地址（可选）",
+  "console.limit": "每人限购",
+  "console.image": "图片地址",
   "console.mountDo": "上架",
   "console.sale": "安排秒杀",
   "console.salePrice": "秒杀价",
@@ -211,6 +211,7 @@ export const zh: Record<TextKey, string> = {
   "console.done": "已完成",
   "console.notRunning": "开播后才能下单",
 
+  "form.optional": "可选",
   "form.required": "必填",
   "form.sku": "仅限字母、数字和 . _ : -，最多 64 个字符",
   "form.money": "请输入金额，例如 9.90",

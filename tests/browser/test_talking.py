@@ -1,0 +1,146 @@
+"""Danmaku, moderation, language, and who may enter."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.desk import go_live, mount, say
+from tests.live_server import LiveServer
+
+pytestmark = pytest.mark.browser
+
+EVIL = '<img src=x onerror="window.evil=1"><b>bold</b>'
+
+
+def test_danmaku_with_markup_stays_text(room: str, open_page: OpenPage) -> None:
+    console = open_page(f"/console/{room}")
+    go_live(console)
+    sender, reader = open_page(f"/live/{room}", phone=True), open_page(f"/live/{room}")
+    expect(reader.get_by_test_id("room")).to_have_attribute("data-status", "live")
+    say(sender, EVIL)
+    expect(reader.get_by_test_id("chat-line")).to_contain_text(EVIL)
+    expect(reader.get_by_test_id("danmaku-layer")).to_contain_text(EVIL)
+    expect(console.get_by_test_id("desk-line")).to_contain_text(EVIL)
+    for page in (sender, reader, console):
+        assert page.evaluate("window.evil") is None
+        assert page.locator('img[src="x"]').count() == 0
+
+
+def test_a_product_title_with_markup_stays_text(room: str, open_page: OpenPage) -> None:
+    console = open_page(f"/console/{room}")
+    mount(console, "evil", EVIL, "1", 1)
+    viewer = open_page(f"/live/{room}")
+    expect(viewer.get_by_test_id("shelf-item")).to_contain_text(EVIL)
+    assert viewer.locator('img[src="x"]').count() == 0
+
+
+def test_host_recalls_mutes_and_kicks(room: str, open_page: OpenPage) -> None:
+    console = open_page(f"/console/{room}")
+    go_live(console)
+    viewer, other = open_page(f"/live/{room}"), open_page(f"/live/{room}")
+    expect(other.get_by_test_id("room")).to_have_attribute("data-status", "live")
+    say(viewer, "buy from my shop")
+    expect(other.get_by_test_id("chat-line")).to_have_count(1)
+    line = console.get_by_test_id("desk-line")
+    line.get_by_test_id("recall").click()
+    expect(other.get_by_test_id("chat-line")).to_have_count(0)
+
+    line.get_by_test_id("mute").click()
+    expect(viewer.get_by_test_id("chat-input")).to_be_disabled()
+    expect(viewer.get_by_test_id("chat-input")).to_have_attribute("placeholder", re.compile("Muted until"))
+    line.get_by_test_id("mute").click()
+    expect(viewer.get_by_test_id("chat-input")).to_be_enabled()
+
+    line.get_by_test_id("kick").click()
+    line.get_by_test_id("kick").click()
+    expect(viewer.get_by_test_id("gone")).to_have_attribute("data-code", "4502")
+    expect(viewer.get_by_test_id("gone")).to_contain_text("You were removed from this room")
+
+
+def test_announcement_pin_and_order_of_the_shelf(room: str, open_page: OpenPage) -> None:
+    console = open_page(f"/console/{room}")
+    go_live(console)
+    mount(console, "a", "Apple", "1", 5)
+    second = mount(console, "b", "Banana", "2", 5)
+    viewer = open_page(f"/live/{room}")
+    console.get_by_test_id("announce-text").fill("Free shipping today")
+    console.get_by_test_id("announce-submit").click()
+    expect(viewer.get_by_test_id("announcement")).to_contain_text("Free shipping today")
+    console.get_by_test_id("announce-clear").click()
+    expect(viewer.get_by_test_id("announcement")).to_have_count(0)
+
+    second.get_by_test_id("pin").click()
+    expect(viewer.get_by_test_id("pinned")).to_have_attribute("data-sku", "b")
+    second.get_by_test_id("up").click()
+    expect(viewer.get_by_test_id("shelf-item").first).to_have_attribute("data-sku", "b")
+    second.get_by_test_id("restock").click()
+    second.get_by_test_id("restock-delta").fill("7")
+    second.get_by_test_id("restock-submit").click()
+    expect(second.get_by_test_id("desk-available")).to_have_text("12")
+    second.get_by_test_id("unmount").click()
+    second.get_by_test_id("unmount").click()
+    expect(viewer.get_by_test_id("shelf-item")).to_have_count(1)
+    expect(viewer.get_by_test_id("pinned")).to_have_count(0)
+
+
+def test_the_mount_form_says_what_is_wrong(room: str, open_page: OpenPage) -> None:
+    console = open_page(f"/console/{room}")
+    form = console.get_by_test_id("mount-form")
+    for name, text in {"sku": "not a sku", "title": "x", "price": "9.999", "stock": "-1"}.items():
+        form.get_by_test_id(f"mount-{name}").fill(text)
+    form.get_by_test_id("mount-list_price").fill("abc")
+    form.get_by_test_id("mount-submit").click()
+    for name in ("sku", "price", "stock", "list_price"):
+        expect(form.get_by_test_id(f"problem-{name}")).not_to_be_empty()
+    expect(form.get_by_test_id("problem-title")).to_be_empty()
+    expect(console.get_by_test_id("desk-item")).to_have_count(0)
+
+
+def test_language_follows_the_browser_and_the_switch_is_remembered(room: str, open_page: OpenPage) -> None:
+    chinese = open_page(f"/live/{room}", locale="zh-CN")
+    expect(chinese.get_by_test_id("room-status")).to_have_text("未开播")
+    expect(chinese.get_by_test_id("demo-notice")).to_contain_text("演示模式")
+    english = open_page(f"/live/{room}", locale="en-GB")
+    expect(english.get_by_test_id("room-status")).to_have_text("Not started")
+    english.get_by_test_id("language").click()
+    expect(english.get_by_test_id("room-status")).to_have_text("未开播")
+    assert english.evaluate("document.documentElement.lang") == "zh-CN"
+    english.reload()
+    expect(english.get_by_test_id("room-status")).to_have_text("未开播")
+
+
+def test_a_room_that_is_not_there(open_page: OpenPage) -> None:
+    viewer = open_page("/live/no-such-room")
+    expect(viewer.get_by_test_id("gone")).to_have_attribute("data-code", "4504")
+    expect(viewer.get_by_test_id("gone")).to_contain_text("No such room")
+
+
+def test_the_console_creates_its_room(open_page: OpenPage) -> None:
+    console = open_page("/console/brand-new")
+    console.get_by_test_id("create-room").get_by_test_id("field-title").fill("Brand new")
+    console.get_by_test_id("create-submit").click()
+    expect(console.get_by_test_id("desk-status")).to_have_attribute("data-status", "scheduled")
+
+
+def test_live_rooms_are_listed(room: str, open_page: OpenPage) -> None:
+    go_live(open_page(f"/console/{room}"))
+    card = open_page("/").locator(f'[data-room="{room}"]')
+    expect(card).to_contain_text("Tea house 茶馆")
+    card.get_by_role("link", name="Watch").click()
+    expect(card.page.get_by_test_id("room")).to_have_attribute("data-status", "live")
+
+
+def test_tokens_are_in_no_address(server: LiveServer, room: str, open_page: OpenPage) -> None:
+    page = open_page("/")
+    addresses: list[str] = []
+    page.on("request", lambda request: addresses.append(request.url))
+    page.on("websocket", lambda socket: addresses.append(socket.url))
+    page.goto(f"{server.url}/live/{room}")
+    expect(page.get_by_test_id("room")).to_be_visible()
+    token = page.evaluate("JSON.parse(sessionStorage.getItem('miaodan.token.viewer')).token")
+    assert any("/ws/live/" in address for address in addresses)
+    assert all(token not in address for address in addresses)
