@@ -35,6 +35,6 @@ async def test_a_store_that_is_not_there_yet() -> None:
 
 
 async def test_an_old_store(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.valkey.MIN_VERSION", (99, 0))
+    monkeypatch.setattr("server.valkey.errors.MIN_VERSION", (99, 0))
     with pytest.raises(StoreTooOld, match="is too old"):
         await remote.greet(store_url)

@@ -15,7 +15,6 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from server import valkey
 from server.valkey import (
     EmbeddedValkey,
     Script,
@@ -32,6 +31,7 @@ from server.valkey import (
     room_channel,
     store_time,
 )
+from server.valkey import embedded as embedded_store
 from tests.platform.watch import running, wait_until
 
 pytestmark = pytest.mark.anyio
@@ -146,15 +146,15 @@ def _fake_server(directory: Path, version: str) -> None:
 
 
 def test_an_old_server_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(valkey, "_bundled_program", lambda: None)
+    monkeypatch.setattr(embedded_store, "_bundled_program", lambda: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StoreNotFound, match="--redis-url"):
-        valkey.store_program()
+        embedded_store.store_program()
     _fake_server(tmp_path, "6.2.14")
     with pytest.raises(StoreTooOld, match=r"6\.2\.14 is too old"):
-        valkey.store_program()
+        embedded_store.store_program()
     _fake_server(tmp_path, "7.0.15")
-    assert valkey.store_program() == str(tmp_path / "redis-server")
+    assert embedded_store.store_program() == str(tmp_path / "redis-server")
 
 
 def test_socket_is_private(embedded: EmbeddedValkey) -> None:
@@ -189,6 +189,39 @@ async def test_no_command_is_sent_twice(tmp_path: Path) -> None:
     assert b"".join(heard).count(b"INCR") == 1
 
 
+async def test_a_cancellation_that_meets_the_end_of_a_send_is_kept(store: Redis) -> None:
+    """The sender is cancelled at every point of a command; each time it ends as cancelled."""
+
+    async def talk() -> None:
+        while True:
+            await store.ping()
+
+    for turns in range(60):
+        task = asyncio.create_task(talk())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=5)
+        assert done, f"cancelled after {turns} turns it lives on"
+        assert task.cancelled()
+    assert await store.ping()
+
+
+async def test_a_cancelled_task_may_still_clean_up(store: Redis) -> None:
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await store.set("cleaned", "up")
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert await store.get("cleaned") == b"up"
+
+
 async def test_scripts_are_loaded_where_they_are_missing(store: Redis) -> None:
     script = Script("return {KEYS[1], ARGV[1], ARGV[2]}")
     await store.script_flush()
@@ -201,7 +234,7 @@ def test_scripts_come_from_files_and_packages(tmp_path: Path) -> None:
     file = tmp_path / "one.lua"
     file.write_text("return 1")
     assert Script(file).digest == Script("return 1").digest
-    assert Script.from_package("server", "valkey.py").source.startswith('"""The one place')
+    assert Script.from_package("server.valkey", "names.py").source.startswith('"""Names in')
 
 
 def test_names() -> None:

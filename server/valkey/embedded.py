@@ -1,18 +1,8 @@
-"""The one place that opens connections to Valkey or Redis, and that runs the embedded store.
-
-Exceptions:
-
-    StoreUnavailable      it cannot be reached, started, or does not answer
-    ├── StoreNotFound     no server program on this machine
-    ├── StoreTooOld       an older server than Redis 7.0
-    └── StoreInUse        another store process still holds this data directory
-"""
+"""The embedded store: a Valkey of our own under the data directory."""
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import importlib.resources
 import os
 import re
 import shutil
@@ -21,125 +11,15 @@ import socket
 import subprocess
 import tempfile
 import time
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, unquote
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError
-
 from server.ops.leash import leashed
+from server.valkey.errors import StoreInUse, StoreNotFound, StoreUnavailable, demand_version
 
-MIN_VERSION = (7, 0)
 _SOCKET_PATH_LIMIT = 100
 """`sun_path` holds 108 bytes (unix(7)); the store may append a few of its own."""
-
-Argument = str | bytes | int | float
-
-
-class StoreUnavailable(Exception):
-    """The store cannot be reached, started, or does not answer. `reason` is a sentence."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return self.reason
-
-
-class StoreNotFound(StoreUnavailable):
-    """No Valkey or Redis server program on this machine."""
-
-
-class StoreTooOld(StoreUnavailable):
-    """The server is older than Redis 7.0."""
-
-
-class StoreInUse(StoreUnavailable):
-    """Another store process still holds this data directory."""
-
-
-def connect(url: str, *, name: str, timeout_ms: int = 5_000) -> Redis:
-    """A client with a pool of its own; opens nothing yet. Values are bytes.
-
-    `url`: `redis://`, `rediss://` or `unix://`. `name` shows in CLIENT LIST. No command is ever
-    sent twice by itself: a lost reply is the caller's to judge. `timeout_ms` bounds connecting and
-    each reply (also a blocking read's, so BLOCK must stay below it); 0 waits for ever.
-    """
-    seconds = timeout_ms / 1000 if timeout_ms > 0 else None
-    return Redis.from_url(
-        url,
-        client_name=name,
-        protocol=2,
-        socket_timeout=seconds,
-        socket_connect_timeout=seconds,
-        retry=Retry(NoBackoff(), 0),
-        decode_responses=False,
-    )
-
-
-async def store_time(client: Redis) -> int:
-    """The store's clock, milliseconds since the Unix epoch."""
-    seconds, micros = await client.time()
-    return int(seconds) * 1000 + int(micros) // 1000
-
-
-async def check_version(client: Redis) -> str:
-    """The server's name and version, e.g. `valkey 9.1.2`. Raises StoreTooOld, redis errors."""
-    info = await client.info("server")
-    name = "valkey" if "valkey_version" in info else "redis"
-    version = str(info.get(f"{name}_version", "0"))
-    _demand_version(name, version)
-    return f"{name} {version}"
-
-
-def _demand_version(name: str, version: str) -> None:
-    found = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
-    if found < MIN_VERSION:
-        raise StoreTooOld(f"{name} {version} is too old: Redis 7.0 or Valkey 7.2 at least")
-
-
-def room_channel(room: str) -> str:
-    """The channel on which every node hears of a room."""
-    return f"miaodan:room:{room}"
-
-
-def partition_of(room: str, partitions: int) -> int:
-    """Which of `partitions` the room's stock and orders live in."""
-    return zlib.crc32(room.encode()) % partitions
-
-
-def partition_tag(partition: int) -> str:
-    """The hash tag of a partition's keys: `{p07}`."""
-    return f"{{p{partition:02d}}}"
-
-
-class Script:
-    """A Lua script called by its digest, and loaded where the server does not have it."""
-
-    def __init__(self, source: str | Path) -> None:
-        """`source`: the script itself, or the path of its file."""
-        self.source = source.read_text("utf-8") if isinstance(source, Path) else source
-        self.digest = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
-
-    @classmethod
-    def from_package(cls, package: str, path: str) -> Script:
-        """The script in file `path` of an importable package, e.g. `("server.orders", "lua/pay.lua")`."""
-        return cls(importlib.resources.files(package).joinpath(path).read_text("utf-8"))
-
-    async def run(self, client: Redis, keys: Sequence[str | bytes], args: Sequence[Argument]) -> Any:
-        """The script's reply. Raises redis errors; only NOSCRIPT (nothing ran) is tried again."""
-        call = ("EVALSHA", self.digest, len(keys), *keys, *args)
-        try:
-            return await client.execute_command(*call)  # type: ignore[no-untyped-call]
-        except NoScriptError:
-            await client.script_load(self.source)
-            return await client.execute_command(*call)  # type: ignore[no-untyped-call]
 
 
 def store_program() -> str:
@@ -152,7 +32,7 @@ def store_program() -> str:
         )
     said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False)
     found = re.search(r"\bv=(\d+(?:\.\d+)*)", said.stdout)
-    _demand_version(program, found[1] if found else "of unknown version")
+    demand_version(program, found[1] if found else "of unknown version")
     return program
 
 
