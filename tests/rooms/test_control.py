@@ -264,6 +264,19 @@ async def test_after_a_break_between_pool_and_log_the_same_command_finishes_the_
     assert (await house.available())["a"] == 0
 
 
+async def test_a_room_whose_pools_are_gone_can_still_be_cleared_and_ended(house: House, store: Redis) -> None:
+    """What a store that came back without them leaves: the log, and no stock behind it."""
+    await house.do(RoomStart(), mount("a", 10), mount("b", 10), flash(4))
+    keys = house.pools.book.room("r")
+    sale = await house.sale()
+    await store.delete(keys.product("a").pool, keys.product("b").pool, keys.sale(sale).pool)
+    assert await house.refused(ProductUpdate(sku="b", price=1)) == (ErrorCode.NOT_FOUND, "sku")
+    await house.do(ProductUnmount(sku="b"), RoomEnd())
+    room = await house.room()
+    assert (room.status, list(room.products)) == (RoomStatus.ENDED, ["a"])
+    assert room.sales[sale].phase is SalePhase.ENDED
+
+
 async def test_commands_that_touch_stock_take_turns(house: House) -> None:
     inside = asyncio.Event()
     go_on = asyncio.Event()
