@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 import orjson
@@ -14,12 +15,13 @@ import uvloop
 from rich.console import Console
 
 from client_sim.address import Address
-from client_sim.api import Api, ApiError
+from client_sim.api import Api, ApiError, wait_for
 from client_sim.report import report
 from client_sim.swarm import Plan, Swarm
 from client_sim.table import watch
-from client_sim.tokens import token_source
+from client_sim.tokens import TokenSource, token_source
 from client_sim.wire import Encoding
+from schemas.codes import Role
 
 
 async def _run(swarm: Swarm, console: Console, every: float) -> None:
@@ -59,6 +61,7 @@ async def _run(swarm: Swarm, console: Console, every: float) -> None:
 )
 @click.option("--token", default=None, help="One token for everybody; without either, GET /demo/token.")
 @click.option("--json", "json_file", default=None, help="Write the report here; - is standard output.")
+@click.option("--wait", default=15.0, help="Seconds to wait for the server and the room at first.")
 @click.option("--every", default=2.0, help="Seconds between log lines where there is no terminal.")
 @click.option("--seed", default=None, type=int, help="Make the random choices repeatable.")
 def main(
@@ -83,6 +86,7 @@ def main(
     token_key: str | None,
     token: str | None,
     json_file: str | None,
+    wait: float,
     every: float,
     seed: int | None,
 ) -> None:
@@ -114,12 +118,14 @@ def main(
         prefix=user_prefix,
     )
     console = Console(stderr=True)
+    tokens = token_source(Api(address), token_key, token)
     try:
-        document = uvloop.run(
-            _session(plan, address, token_key=token_key, token=token, seed=seed, console=console, every=every)
-        )
+        wait_for(address, "/ready", timeout=wait)
+        guest = tokens.token("sim-scout", Role.VIEWER, room)
+        wait_for(address, f"/api/v1/rooms/{quote(room, safe='')}", guest, timeout=wait)
+        document = uvloop.run(_session(plan, address, tokens, seed=seed, console=console, every=every))
     except (OSError, ApiError) as error:
-        raise click.ClickException(f"no tokens from {address.http}: {error}") from None
+        raise click.ClickException(str(error)) from None
     text = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
     if json_file == "-" or json_file is None:
         click.echo(text)
@@ -131,16 +137,9 @@ def main(
 
 
 async def _session(
-    plan: Plan,
-    address: Address,
-    *,
-    token_key: str | None,
-    token: str | None,
-    seed: int | None,
-    console: Console,
-    every: float,
+    plan: Plan, address: Address, tokens: TokenSource, *, seed: int | None, console: Console, every: float
 ) -> dict[str, Any]:
-    swarm = Swarm(plan, address, token_source(Api(address), token_key, token), seed)
+    swarm = Swarm(plan, address, tokens, seed)
     await _run(swarm, console, every)
     return report(swarm)
 

@@ -107,19 +107,22 @@ def _document(status: int, answer: bytes) -> Any:
     return document
 
 
-def wait_ready(address: Address, timeout: float = 30.0) -> None:
-    """Return once `/ready` answers 200; raises TimeoutError with what it said last."""
+def wait_for(address: Address, path: str, token: str | None = None, timeout: float = 30.0) -> None:
+    """Return once `path` answers 2xx; raises TimeoutError with what it said last.
+
+    `/ready` waits for the server, `/api/v1/rooms/ROOM` for a room that somebody else is making.
+    """
     until = time.monotonic() + timeout
-    said = "nothing"
-    while time.monotonic() < until:
-        api = Api(address, timeout=2.0)
+    while True:
+        api = Api(address, token, timeout=2.0)
         try:
-            api.get("/ready")
+            api.get(path)
         except (OSError, ApiError, http.client.HTTPException) as error:
             said = str(error) or type(error).__name__
         else:
             return
         finally:
             api.close()
+        if time.monotonic() >= until:
+            raise TimeoutError(f"{address.http}{path} did not answer within {timeout:.0f} s: {said}")
         time.sleep(0.1)
-    raise TimeoutError(f"{address.http} was not ready within {timeout:.0f} s: {said}")

@@ -63,13 +63,14 @@ class Tally:
         if order is None or settled.code is not None:
             return
         owner = f"{user}/{settled.request.request_id}"
-        holder = self._holders.setdefault(order.order, owner)
-        if holder != owner:
+        holder = self._holders.get(order.order)
+        if holder is None:
+            self._holders[order.order] = owner
+            self.units[order.sale or order.sku] += order.quantity
+        elif holder != owner:
             self.violations["order_told_twice"] += 1
             if len(self.details) < KEPT_DETAILS:
                 self.details.append(f"order {order.order} was told to {holder} and to {owner}")
-            return
-        self.units[order.sale or order.sku] += order.quantity
 
     def elapsed(self) -> float:
         return time.monotonic() - self.started

@@ -114,8 +114,10 @@ class Viewer:
         self.link = None
         self._closed.set()
         self._disarm()
-        self._told(self, self.session.lost(code, reason, self.now()))
-        self._come_back()
+        notices = self.session.lost(code, reason, self.now())
+        if not self._stopped:
+            self._told(self, notices)
+            self._come_back()
 
     # ---- inside ------------------------------------------------------------------------------
 
@@ -137,7 +139,7 @@ class Viewer:
             self._connecting = None
 
     def _come_back(self) -> None:
-        if self._stopped or self.session.phase is Phase.FINAL:
+        if self.session.phase is Phase.FINAL:
             return
         self._loop.call_later(max(0.0, (self.session.retry_at - self.now()) / 1000), self.start)
 

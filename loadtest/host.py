@@ -46,10 +46,6 @@ class HostUser(Person):
                 raise StopUser from None
             raise
 
-    def on_stop(self) -> None:
-        if hasattr(self, "client"):
-            super().on_stop()
-
     @task
     def direct(self) -> None:
         """Whatever the room lacks, one thing at a time."""

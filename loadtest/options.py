@@ -26,6 +26,7 @@ class Options(Protocol):
     pay: bool
     danmaku_every: float
     duplicate_share: float
+    greedy_share: float
     max_error_rate: float
     max_order_p99_ms: float
     max_delivery_p99_ms: float
@@ -43,7 +44,7 @@ def add(parser: Any) -> None:
     room.add_argument("--demo-tokens", action="store_true", help="Take tokens from a demo server (default).")
     room.add_argument("--codec", default="json", choices=["json", "msgpack"], help="Encoding of the sockets.")
     sales = parser.add_argument_group("Miaodan sales, in a room the host user runs")
-    sales.add_argument("--sale-stock", type=int, default=200, help="Units in each flash sale.")
+    sales.add_argument("--sale-stock", type=int, default=30, help="Units in each flash sale.")
     sales.add_argument("--sale-every", type=float, default=12.0, help="Seconds between flash sales.")
     sales.add_argument("--sale-starts-in", type=float, default=5.0, help="Seconds of countdown.")
     sales.add_argument("--sale-duration", type=float, default=5.0, help="Seconds a sale stays open.")
@@ -56,6 +57,7 @@ def add(parser: Any) -> None:
     people.add_argument(
         "--duplicate-share", type=float, default=0.1, help="Share of orders that is sent twice."
     )
+    people.add_argument("--greedy-share", type=float, default=0.3, help="Share of buyers who want more.")
     limits = parser.add_argument_group("Miaodan thresholds; 0 switches one off")
     limits.add_argument("--max-error-rate", type=float, default=0.0, help="Failed requests / all requests.")
     limits.add_argument("--max-order-p99-ms", type=float, default=0.0, help="Order to accepted, p99.")

@@ -63,7 +63,7 @@ class Told:
                 "quantity": order.quantity,
                 "amount": order.amount,
             }
-            if not outcome.asked_again:
+            if not outcome.asked_again and not outcome.replayed:
                 self.order_ms.record(outcome.after_ms)
 
     def gave_up(self, user: str, request_id: str, quantity: int) -> None:

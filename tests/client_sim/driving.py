@@ -39,7 +39,7 @@ class Bench:
         """Open the socket; returns the hello."""
         self.session.opened(self.now)
         (hello,) = self.sent()
-        return hello  # type: ignore[no-any-return]
+        return hello
 
     def join(self, room: RoomSnapshot | None = None, **changes: Any) -> list[Notice]:
         """Open the socket and be welcomed."""

@@ -6,7 +6,14 @@ import msgspec
 import pytest
 
 from client_sim.notices import Notice, OrderChanged, OrderSettled
-from client_sim.orders import ASK_AGAIN_MS, KEPT_ORDERS, MAX_PENDING, MAX_TRIES, REPLY_TIMEOUT_MS, TooManyPending
+from client_sim.orders import (
+    ASK_AGAIN_MS,
+    KEPT_ORDERS,
+    MAX_PENDING,
+    MAX_TRIES,
+    REPLY_TIMEOUT_MS,
+    TooManyPending,
+)
 from schemas.codes import ErrorCode
 from schemas.commands import OrderPlace
 from schemas.events import Error, OrderAccepted, OrderUpdated
@@ -49,7 +56,12 @@ def test_an_accepted_order_settles_once() -> None:
     bench, placed = buying()
     bench.now += 9
     (outcome,) = settled(bench.hear(OrderAccepted(id=placed["id"], order=order())))
-    assert (outcome.code, outcome.order, outcome.replayed, outcome.asked_again) == (None, order(), False, False)
+    assert (outcome.code, outcome.order, outcome.replayed, outcome.asked_again) == (
+        None,
+        order(),
+        False,
+        False,
+    )
     assert outcome.after_ms == 9
     assert bench.session.book.pending == {}
     assert bench.session.book.orders == {"o1": order()}

@@ -33,7 +33,14 @@ def test_a_shelf_built_by_events_is_the_one_a_snapshot_shows() -> None:
     late.load(
         snapshot(
             products=[
-                {"sku": "b", "title": "Title b", "price": 100, "available": 10, "position": 1, "pinned": True},
+                {
+                    "sku": "b",
+                    "title": "Title b",
+                    "price": 100,
+                    "available": 10,
+                    "position": 1,
+                    "pinned": True,
+                },
                 {"sku": "a", "title": "Title a", "price": 100, "available": 10, "position": 0},
             ]
         )
@@ -74,7 +81,9 @@ def test_a_sale_goes_through_its_phases() -> None:
     assert replica.stock() == {"a": 10, "s1": 5}
     replica.apply(SaleStarted(sale="s1"))
     assert [s.phase for s in replica.running_sales()] == [SalePhase.OPEN]
-    replica.merge(RoomState(server_time=NOW, countdown={"s1": Countdown(phase=SalePhase.OPEN, remaining_ms=5)}))
+    replica.merge(
+        RoomState(server_time=NOW, countdown={"s1": Countdown(phase=SalePhase.OPEN, remaining_ms=5)})
+    )
     replica.apply(SaleSoldOut(sale="s1"))
     assert replica.stock()["s1"] == 0
     replica.merge(RoomState(server_time=NOW, stock={"s1": 1}))

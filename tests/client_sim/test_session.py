@@ -173,7 +173,9 @@ def test_chat_beside_a_sequenced_event_is_not_forgotten() -> None:
 def test_state_after_a_mount_in_one_batch_has_the_last_word() -> None:
     bench = Bench()
     bench.join()
-    bench.hear(ProductMounted(product=product("a", available=10), seq=1), RoomState(server_time=1, stock={"a": 9}))
+    bench.hear(
+        ProductMounted(product=product("a", available=10), seq=1), RoomState(server_time=1, stock={"a": 9})
+    )
     assert bench.session.replica.stock() == {"a": 9}
 
 
