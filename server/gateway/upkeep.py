@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
+
 from schemas.codes import CloseCode
 from server.gateway.doorway import Doorway
+
+log = structlog.get_logger("miaodan.gateway")
 
 SWEEP_SECONDS = 0.5
 LAST_WORDS_SECONDS = 0.5
@@ -17,7 +21,10 @@ async def sweep(door: Doorway) -> None:
         await asyncio.sleep(SWEEP_SECONDS)
         now = door.clock()
         for connection in list(door.connections):
-            connection.tick(now)
+            try:
+                connection.tick(now)
+            except Exception:  # one connection's trouble is not the others'
+                log.exception("a connection's timeouts could not be checked")
 
 
 async def drain(door: Doorway) -> None:

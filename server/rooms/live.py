@@ -29,9 +29,8 @@ from schemas.events import (
 )
 from schemas.models import Order, RoomSnapshot
 from server.fanout.broadcast import Broadcast
-from server.fanout.member import Member
 from server.rooms.log import RoomLog
-from server.rooms.metrics import CHAT_LOST, RELOADS
+from server.rooms.metrics import RELOADS
 from server.rooms.ring import Ring
 from server.rooms.state import RoomState
 from server.valkey import StoreUnavailable
@@ -332,10 +331,6 @@ class LiveRoom:
         """What waits to be published."""
         waiting, self.chat_out = self.chat_out, []
         return waiting
-
-    def lost_chat(self, count: int) -> None:
-        """The store took none of these; their senders were told they were accepted."""
-        CHAT_LOST.inc(count)
 
     def stop(self) -> None:
         self.broadcast.stop()

@@ -13,12 +13,12 @@ import msgspec
 import structlog
 from redis.asyncio import Redis
 
-from schemas.events import Dashboard
+from schemas.events import Danmaku, Dashboard
 from server.fanout.broadcast import Broadcast
 from server.rooms.bus import RoomBus
 from server.rooms.live import LiveRoom, Wiring
 from server.rooms.log import RoomLog
-from server.rooms.metrics import OPEN_ROOMS
+from server.rooms.metrics import CHAT_LOST, OPEN_ROOMS
 from server.rooms.presence import Presence
 from server.settings import Settings
 from server.valkey import StoreUnavailable, room_channel
@@ -123,17 +123,20 @@ class LiveRooms:
             await self._talk.wait()
             self._talk.clear()
             talking, self._talking = self._talking, {}
-            pipeline = self._client.pipeline(transaction=False)
             sent = [(room, room.take_chat()) for room in talking.values()]
-            for room, messages in sent:
-                pipeline.publish(room_channel(room.id), b"C" + _CHAT.encode(messages))
             try:
-                await pipeline.execute()
-            except (StoreUnavailable, ConnectionError, TimeoutError, OSError) as error:
-                log.warning("danmaku lost: the store took no publish", error=str(error))
-                for room, messages in sent:
-                    room.lost_chat(len(messages))
+                await self._publish(sent)
+            except Exception as error:  # whatever it was, the next publish is tried
+                lost = sum(len(messages) for _, messages in sent)
+                CHAT_LOST.inc(lost)
+                log.warning("danmaku lost: the store took no publish", lost=lost, error=repr(error))
             await asyncio.sleep(min(PUBLISH_SECONDS, self._settings.fanout.tick_ms / 1000))
+
+    async def _publish(self, sent: list[tuple[LiveRoom, list[Danmaku]]]) -> None:
+        pipeline = self._client.pipeline(transaction=False)
+        for room, messages in sent:
+            pipeline.publish(room_channel(room.id), b"C" + _CHAT.encode(messages))
+        await pipeline.execute()
 
     async def _beats(self) -> None:
         period = self._settings.rooms.presence_ms / 1000

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from server.valkey.errors import demand_version
+
+MAX_CONNECTIONS = 32
+"""Of one client; commands beyond wait for a free one, at most as long as for a reply."""
 
 
 class _KeepsCancellation(AbstractConnection):
@@ -41,8 +44,11 @@ def connect(url: str, *, name: str, timeout_ms: int = 5_000) -> Redis:
     each reply (also a blocking read's, so BLOCK must stay below it); 0 waits for ever.
     """
     seconds = timeout_ms / 1000 if timeout_ms > 0 else None
-    client = Redis.from_url(
+    # Those who come when all connections are busy wait their turn; they are not turned away.
+    pool = BlockingConnectionPool.from_url(
         url,
+        max_connections=MAX_CONNECTIONS,
+        timeout=seconds,
         client_name=name,
         protocol=2,
         socket_timeout=seconds,
@@ -50,10 +56,9 @@ def connect(url: str, *, name: str, timeout_ms: int = 5_000) -> Redis:
         retry=Retry(NoBackoff(), 0),
         decode_responses=False,
     )
-    pool = client.connection_pool
     plain = pool.connection_class
     pool.connection_class = type(f"Sound{plain.__name__}", (_KeepsCancellation, plain), {})
-    return client
+    return Redis.from_pool(pool)
 
 
 async def store_time(client: Redis) -> int:

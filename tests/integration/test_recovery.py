@@ -163,6 +163,29 @@ async def test_two_workers_tell_the_same_story(tmp_path: Path) -> None:
                 assert [e["seq"] for e in watcher.events if "seq" in e and e["type"] != "welcome"] == [1, 2]
 
 
+async def test_a_room_goes_on_talking_after_the_store_came_back(tmp_path: Path) -> None:
+    with running(tmp_path / "data", limits__danmaku_per_second=0) as server:
+        server.create_room("r")
+        async with viewer(server, "r", "ann") as ann, viewer(server, "r", "bob") as bob:
+            (store, *_) = server.children("valkey-server")
+            store.kill()
+            for number in range(5):
+                await ann.ask("danmaku.send", text=f"into the void {number}")
+            await asyncio.to_thread(
+                server.wait_until, another(server, "valkey-server", store.pid), "no store"
+            )
+            await asyncio.to_thread(server.wait_ready)
+            async with asyncio.timeout(20):
+                heard = None
+                while heard is None:
+                    said = await ann.ask("danmaku.send", text="and back")
+                    with contextlib.suppress(TimeoutError):
+                        heard = await bob.wait_for("danmaku", message=said["message"], seconds=1)
+            async with host(server, "r") as control:
+                assert (await control.ask("room.announce", text="still here"))["type"] == "done"
+            assert (await bob.wait_for("room.updated"))["announcement"] == "still here"
+
+
 def test_a_second_serve_on_the_same_data_is_refused(tmp_path: Path) -> None:
     with running(tmp_path / "data") as server:
         second = subprocess.run(
