@@ -83,11 +83,6 @@ def check(action: Action, status: OrderStatus) -> OrderStatus:
     return after
 
 
-def follows(before: OrderStatus, after: OrderStatus) -> bool:
-    """Whether any one action leads from `before` to `after`."""
-    return any(before in expected and to is after for expected, to in _TABLE.values())
-
-
 class OrderLife:
     """One order's status and version; `apply` moves both."""
 

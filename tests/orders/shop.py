@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 from redis.asyncio import Redis
@@ -164,6 +164,11 @@ class Shop:
         found = cast("dict[bytes, bytes]", await self.store.hgetall(keys.units))
         return {user.decode(): int(units) for user, units in found.items()}
 
+    async def owed(self) -> list[bytes]:
+        """Members of the room's returns: money that goes back."""
+        returns = self.service.book.room(ROOM).partition.returns
+        return cast("list[bytes]", await self.store.zrange(returns, 0, -1))
+
     async def clock_reaches(self, at: int) -> None:
         """Wait until the store's clock shows `at`."""
         while (left := at - await store_time(self.store)) > 0:
@@ -186,7 +191,7 @@ def accepted(outcome: Outcome) -> Order:
     return outcome.order
 
 
-def codes(outcomes: list[Outcome]) -> list[ErrorCode | None]:
+def codes(outcomes: Iterable[Outcome]) -> list[ErrorCode | None]:
     return [outcome.code for outcome in outcomes]
 
 

@@ -62,7 +62,7 @@ async def test_paying_once_and_again(shop: Shop) -> None:
     assert again == Changed(Code.ALREADY, done.record)
     (other,) = await run(shop, PAY_ORDER, pay_change(record, "p2"))
     assert other == Changed(Code.REFUSED, done.record)
-    assert await shop.store.zrange(partition(shop).returns, 0, -1) == [owed_for(record, "p2").member.encode()]
+    assert await shop.owed() == [owed_for(record, "p2").member.encode()]
     counts = (await shop.service.counts(ROOM))["lamp"]
     assert (counts.sold, counts.held, counts.orders_paid, counts.revenue) == (2, 0, 1, 500)
 
@@ -145,10 +145,7 @@ async def test_a_late_payment_without_stock_goes_back(hasty: Shop) -> None:
     await hasty.service.unmount(ROOM, "lamp")
     (off,) = await run(hasty, PAY_ORDER, pay_change(record, "p3"))
     assert off.code is Code.SOLD_OUT
-    owed = {
-        Owed.decode(member).payment for member in await hasty.store.zrange(partition(hasty).returns, 0, -1)
-    }
-    assert owed == {"p1", "p2", "p3"}
+    assert {Owed.decode(member).payment for member in await hasty.owed()} == {"p1", "p2", "p3"}
 
 
 async def test_refund_in_two_steps(shop: Shop) -> None:
@@ -162,7 +159,7 @@ async def test_refund_in_two_steps(shop: Shop) -> None:
     assert begun.record is not None
     assert (begun.record.status, begun.record.reason) == (OrderStatus.REFUNDING, "too small")
     assert await shop.units() == (5, 3, 0, 2), "sold until the money is back"
-    (member,) = await shop.store.zrange(partition(shop).returns, 0, -1)
+    (member,) = await shop.owed()
     assert Owed.decode(member) == Owed(record.order, "CNY", 200, "p1")
     (done,) = await run(shop, FINISH_REFUND, refund_change(begun.record, "too small"))
     assert done.record is not None and done.record.version == 4

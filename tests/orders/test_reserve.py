@@ -252,7 +252,7 @@ async def test_rooms_of_one_partition_share_a_call_and_nothing_else(shop: Shop) 
             shop.start_place("bob"),
             shop.start_place("bob", room=other),
         )
-        messages = {}
+        messages: dict[str, bytes] = {}
         async with asyncio.timeout(5):
             while len(messages) < 2:
                 message = await heard.get_message(timeout=1)

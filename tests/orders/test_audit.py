@@ -1,0 +1,135 @@
+"""The audit finds what was tampered with, and names it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from schemas.codes import OrderStatus
+from server.orders.audit import AuditReport, audit
+from server.orders.consumer import LedgerConsumer
+from server.orders.keys import PoolKeys
+from server.orders.ledger import Ledger
+from tests.orders.shop import ROOM, SETTINGS, Shop, accepted
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def open_shop(shop: Shop, ledger: Ledger) -> Shop:
+    """Sells two products and a sale; all of it in the ledger."""
+    await shop.mount("lamp", stock=10)
+    await shop.mount("cup", stock=10)
+    await shop.schedule("s1", "lamp", stock=4)
+    await shop.order("ann", "lamp", quantity=2)
+    await shop.order("bob", sale="s1", pay=True)
+    await LedgerConsumer(shop.store, ledger, SETTINGS).drain()
+    return shop
+
+
+def pool(shop: Shop, ref: str) -> PoolKeys:
+    return shop.service.book.room(ROOM).at(ref)
+
+
+def named(report: AuditReport) -> set[tuple[str, str]]:
+    assert report.ok is not bool(report.problems)
+    return {(problem.pool, problem.kind) for problem in report.problems}
+
+
+async def test_all_is_well(open_shop: Shop, ledger: Ledger) -> None:
+    report = await audit(open_shop.store, ledger, SETTINGS)
+    assert report.ok and report.problems == [] and report.behind == 0
+    assert (report.total, report.available, report.held, report.sold) == (20, 17, 2, 1)
+    assert {entry.pool: entry.total for entry in report.pools} == {
+        "r/sku/lamp": 6,
+        "r/sku/cup": 10,
+        "r/sale/s1": 4,
+    }
+    assert json.loads(report.to_json())["ok"] is True
+
+
+@pytest.mark.parametrize("counter", ["available", "held", "sold", "total"])
+@pytest.mark.parametrize("ref", ["sku/lamp", "sale/s1"])
+async def test_a_tampered_pool_is_named(open_shop: Shop, ledger: Ledger, ref: str, counter: str) -> None:
+    await open_shop.store.hincrby(pool(open_shop, ref).pool, counter, 1)
+    report = await audit(open_shop.store, ledger, SETTINGS)
+    assert not report.ok
+    assert {problem.pool for problem in report.problems} == {f"r/{ref}"}
+    assert (f"r/{ref}", "sum") in named(report)
+    assert {entry.pool for entry in report.pools if not entry.ok} == {f"r/{ref}"}
+
+
+async def test_tampering_that_keeps_the_sum_is_found_beside_the_ledger(
+    open_shop: Shop, ledger: Ledger
+) -> None:
+    keys = pool(open_shop, "sku/cup").pool
+    await open_shop.store.hincrby(keys, "available", 3)
+    await open_shop.store.hincrby(keys, "total", 3)
+    assert named(await audit(open_shop.store, ledger, SETTINGS)) == {("r/sku/cup", "ledger_total")}
+
+
+async def test_money_and_allowances_are_compared(open_shop: Shop, ledger: Ledger) -> None:
+    await open_shop.store.hincrby(pool(open_shop, "sale/s1").pool, "revenue", -1)
+    await open_shop.store.hset(pool(open_shop, "sku/lamp").units, "eve", 1)
+    report = await audit(open_shop.store, ledger, SETTINGS)
+    assert named(report) == {("r/sale/s1", "ledger_revenue"), ("r/sku/lamp", "user_units")}
+    assert any("eve" in problem.message for problem in report.problems)
+
+
+async def test_a_hold_that_nobody_would_release(open_shop: Shop, ledger: Ledger) -> None:
+    partition = open_shop.service.book.room(ROOM).partition
+    await open_shop.store.delete(partition.holds)
+    assert named(await audit(open_shop.store, ledger, SETTINGS)) == {(partition.tag, "holds")}
+
+
+async def test_a_store_that_came_back_empty(open_shop: Shop, ledger: Ledger) -> None:
+    await open_shop.store.flushall()
+    report = await audit(open_shop.store, ledger, SETTINGS)
+    assert named(report) == {(f"r/{ref}", "lost") for ref in ("sku/lamp", "sku/cup", "sale/s1")}
+
+
+async def test_a_ledger_that_lost_a_row(open_shop: Shop, ledger: Ledger) -> None:
+    order = await open_shop.order("eve", "cup", pay=True)
+    await LedgerConsumer(open_shop.store, ledger, SETTINGS).drain()
+    async with ledger._writing() as connection:
+        forget = "DELETE FROM order_history WHERE version = 1 AND order_id = ?"
+        await connection.exec_driver_sql(forget, (order.order,))
+    assert named(await audit(open_shop.store, ledger, SETTINGS)) == {("r/sku/cup", "history")}
+
+
+async def test_a_ledger_that_is_behind_is_caught_up_with(open_shop: Shop, ledger: Ledger) -> None:
+    order = await open_shop.order("ann", "cup", pay=True)
+    accepted(await open_shop.refund(order.order))
+    await open_shop.service.restock(ROOM, sku="cup", delta=-2)
+    report = await audit(open_shop.store, ledger, SETTINGS)
+    assert report.ok, report.problems
+    assert report.behind == 2, "one order, one movement"
+
+
+async def test_while_orders_come_in(open_shop: Shop, ledger: Ledger) -> None:
+    """Sells, pays, cancels and writes the ledger all along: no audit sees a contradiction."""
+    await open_shop.mount("lamp", stock=100_000)
+    stop = asyncio.Event()
+
+    async def buy(user: str) -> int:
+        placed = 0
+        while not stop.is_set():
+            order = accepted(await open_shop.place(user, pay=placed % 3 == 0))
+            if order.status is OrderStatus.RESERVED and placed % 2:
+                accepted(await open_shop.cancel(order.order, user))
+            placed += 1
+        return placed
+
+    consumer = asyncio.create_task(
+        LedgerConsumer(open_shop.store, ledger, SETTINGS, block_ms=20, count=8).run()
+    )
+    buyers = [asyncio.create_task(buy(f"u{number}")) for number in range(20)]
+    for _ in range(5):
+        report = await audit(open_shop.store, ledger, SETTINGS)
+        assert report.ok, report.problems
+    stop.set()
+    assert sum(await asyncio.gather(*buyers)) > 100
+    consumer.cancel()
+    await asyncio.gather(consumer, return_exceptions=True)

@@ -1,0 +1,128 @@
+"""The ledger by itself: idempotent rows, latest version wins, pages."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from schemas.codes import OrderStatus
+from server.orders.ledger import Ledger, ledger_url
+from server.orders.records import Entry, NoticeRow, StockMove, StoredOrder
+from server.settings import ServerSettings
+
+pytestmark = pytest.mark.anyio
+
+
+def record(number: int = 1, **changes: object) -> StoredOrder:
+    order = StoredOrder(
+        order=f"00-{number:032x}",
+        request_id=f"r{number}",
+        room="r",
+        user="ann",
+        sale=None,
+        sku="lamp",
+        quantity=2,
+        currency="CNY",
+        price=10**12,
+        status=OrderStatus.RESERVED,
+        version=1,
+        reserved_at=1_000 + number,
+        expires_at=2_000 + number,
+        updated_at=1_000 + number,
+    )
+    return replace(order, **changes)
+
+
+def entry(
+    *orders: StoredOrder, moves: tuple[StockMove, ...] = (), notices: tuple[NoticeRow, ...] = ()
+) -> Entry:
+    return Entry(list(orders), list(moves), list(notices))
+
+
+async def test_an_order_and_its_history(ledger: Ledger) -> None:
+    placed = record()
+    paid = replace(placed, status=OrderStatus.PAID, version=2, payment="p1", updated_at=1_500)
+    await ledger.write([entry(placed)])
+    await ledger.write([entry(paid)])
+    found = await ledger.order(placed.order)
+    assert found is not None
+    assert (found.status, found.version, found.amount, found.user) == (OrderStatus.PAID, 2, 2 * 10**12, "ann")
+    assert (found.room, found.updated_at, found.reserved_at) == ("r", 1_500, 1_001)
+    assert await ledger.history(placed.order) == [
+        (1, OrderStatus.RESERVED, 1_001),
+        (2, OrderStatus.PAID, 1_500),
+    ]
+    assert await ledger.order("nothing") is None
+
+
+async def test_twice_and_in_any_order_is_the_same(ledger: Ledger) -> None:
+    placed = record()
+    paid = replace(placed, status=OrderStatus.PAID, version=2)
+    refunding = replace(placed, status=OrderStatus.REFUNDING, version=3)
+    move = StockMove("m1", "r", "sku/lamp", 10, "mount", 1)
+    notice = NoticeRow("e1", placed.order, "p1", "captured", 5, "CNY", "paid", 1)
+    for some in ([refunding], [placed, paid], [paid], [placed], [refunding, placed]):
+        await ledger.write([entry(*some, moves=(move,), notices=(notice,))])
+    found = await ledger.order(placed.order)
+    assert found is not None and found.version == 3
+    assert [version for version, _, _ in await ledger.history(placed.order)] == [1, 2, 3]
+    async with ledger.reading() as connection:
+        for table, rows in (("stock_movements", 1), ("payment_notices", 1), ("orders", 1)):
+            counted = await connection.exec_driver_sql(f"SELECT count(*) FROM {table}")
+            assert counted.scalar_one() == rows, table
+
+
+async def test_all_or_nothing(ledger: Ledger) -> None:
+    broken = record(2, price=10**30)  # more than a 64-bit integer
+    with pytest.raises(OverflowError):
+        await ledger.write([entry(record(1)), entry(broken)])
+    assert await ledger.order(record(1).order) is None
+
+
+async def test_pages_latest_first(ledger: Ledger) -> None:
+    orders = [record(n, reserved_at=1_000 + n // 3) for n in range(10)]
+    await ledger.write([entry(*orders, record(99, user="bob", room="other", status=OrderStatus.PAID))])
+    seen, cursor = [], None
+    while True:
+        page = await ledger.orders(user="ann", limit=4, cursor=cursor)
+        seen += [order.order for order in page.orders]
+        cursor = page.cursor
+        if cursor is None:
+            break
+        assert len(page.orders) == 4
+    assert seen == [
+        order.order for order in sorted(orders, key=lambda o: (o.reserved_at, o.order), reverse=True)
+    ]
+    assert [order.user for order in (await ledger.orders(room="other")).orders] == ["bob"]
+    assert [order.user for order in (await ledger.orders(status=OrderStatus.PAID)).orders] == ["bob"]
+    assert len((await ledger.orders()).orders) == 11
+    for bad in ("nonsense", "1", "1.", ".x", "99999999999999999999.x", "1.x y", "１.x"):
+        with pytest.raises(ValueError, match="cursor"):
+            await ledger.orders(cursor=bad)
+
+
+async def test_a_ledger_is_safe_and_shared(tmp_path: Path, anyio_backend: str) -> None:
+    url = ledger_url(ServerSettings(data_dir=str(tmp_path)))
+    several = [Ledger(url) for _ in range(4)]
+    await asyncio.gather(*(one.start() for one in several))
+    async with several[0].reading() as connection:
+        for pragma, value in (("journal_mode", "wal"), ("synchronous", 2)):
+            assert (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar_one() == value
+        assert (await connection.exec_driver_sql("SELECT count(*) FROM orders")).scalar_one() == 0
+        await asyncio.gather(*(one.write([entry(record(n))]) for n, one in enumerate(several)))
+        assert (await connection.exec_driver_sql("SELECT count(*) FROM orders")).scalar_one() == 0, (
+            "one moment"
+        )
+    assert len((await several[0].orders()).orders) == 4
+    await several[0].ping()
+    for one in several:
+        await one.stop()
+
+
+def test_only_sqlite() -> None:
+    assert ledger_url(ServerSettings(database_url="sqlite:////x.db")) == "sqlite:////x.db"
+    with pytest.raises(ValueError, match="SQLite"):
+        Ledger("postgresql+asyncpg://localhost/x")

@@ -1,0 +1,278 @@
+"""Random histories on the real Lua beside the model, then store and ledger audited."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from schemas.codes import ErrorCode, OrderStatus
+from schemas.models import Order
+from server.orders.audit import audit
+from server.orders.consumer import LedgerConsumer
+from server.orders.errors import OrderError
+from server.orders.ledger import Ledger
+from server.orders.lifecycle import HOLDING, SOLD, Action, NotAllowed, sources
+from server.orders.outcomes import Outcome
+from server.orders.pools import PoolCounts
+from server.orders.sweeper import HoldSweeper
+from server.valkey import connect
+from tests.orders.model import Model, ModelPool
+from tests.orders.shop import ROOM, SHORT, Shop, accepted
+
+USERS = ("ann", "bob")
+SALE = "s1"
+quantities = st.integers(1, 4)
+
+
+class PoolMachine(RuleBasedStateMachine):
+    """A product, a flash sale carved out of it, two buyers."""
+
+    url: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.client = connect(self.url, name="machine")
+        self.model = Model()
+        self.shop = self.runner.run(self._open())
+        self.mount(6, None)
+
+    async def _open(self) -> Shop:
+        await self.client.flushall()
+        return Shop(self.client, SHORT)
+
+    # ---- stock ------------------------------------------------------------------------------
+
+    @rule(stock=st.integers(0, 8), limit=st.none() | st.integers(1, 5))
+    def mount(self, stock: int, limit: int | None) -> None:
+        self.runner.run(self.shop.mount("lamp", stock, price=250, per_user_limit=limit))
+        pool = self.model.pools.setdefault("lamp", ModelPool(250, limit, "lamp"))
+        pool.open, pool.limit = True, limit
+        pool.total += stock - pool.available
+        pool.available = stock
+
+    @rule()
+    def unmount(self) -> None:
+        self.runner.run(self.shop.service.unmount(ROOM, "lamp"))
+        pool = self.model.pools["lamp"]
+        pool.total -= pool.available
+        pool.open, pool.available = False, 0
+
+    @rule(name=st.sampled_from(["lamp", SALE]), delta=st.integers(-4, 4))
+    def restock(self, name: str, delta: int) -> None:
+        sku, sale = (name, None) if name == "lamp" else (None, name)
+        pool = self.model.pools.get(name)
+        try:
+            left = self.runner.run(self.shop.service.restock(ROOM, sku=sku, sale=sale, delta=delta))
+        except OrderError as error:
+            if pool is None:
+                assert error.code is ErrorCode.NOT_FOUND
+            elif not pool.open:
+                assert error.code in (ErrorCode.CONFLICT, ErrorCode.SALE_ENDED)
+            else:
+                assert error.code is ErrorCode.INVALID and pool.available + delta < 0
+        else:
+            assert pool is not None and pool.open
+            pool.total += delta
+            pool.available += delta
+            assert left == pool.available >= 0
+
+    @precondition(lambda self: SALE not in self.model.pools)
+    @rule(stock=st.integers(1, 6), limit=st.none() | st.integers(1, 3))
+    def schedule(self, stock: int, limit: int | None) -> None:
+        product = self.model.pools["lamp"]
+        try:
+            self.runner.run(self.shop.schedule(SALE, stock=stock, price=99, per_user_limit=limit))
+        except OrderError as error:
+            assert error.code is (ErrorCode.CONFLICT if product.open else ErrorCode.NOT_FOUND)
+            assert not product.open or product.available < stock
+        else:
+            assert product.open
+            product.total -= stock
+            product.available -= stock
+            self.model.pools[SALE] = ModelPool(99, limit, "lamp", True, stock, stock, True)
+
+    @precondition(lambda self: SALE in self.model.pools)
+    @rule()
+    def close_sale(self) -> None:
+        assert self.runner.run(self.shop.service.close_sale(ROOM, SALE, "cancelled")) == "cancelled"
+        pool, home = self.model.pools[SALE], self.model.pools["lamp"]
+        pool.total -= pool.available
+        home.total += pool.available
+        home.available += pool.available
+        pool.open, pool.available = False, 0
+
+    # ---- orders -----------------------------------------------------------------------------
+
+    @rule(
+        user=st.sampled_from(USERS),
+        name=st.sampled_from(["lamp", SALE]),
+        quantity=quantities,
+        request=st.sampled_from([f"r{n}" for n in range(12)]),
+        pay=st.booleans(),
+    )
+    def place(self, user: str, name: str, quantity: int, request: str, pay: bool) -> None:
+        sale = name if name == SALE else None
+        outcome: Outcome = self.runner.run(
+            self.shop.place(user, "lamp", sale=sale, request_id=request, quantity=quantity, pay=pay)
+        )
+        contents = (name, quantity, pay)
+        known = self.model.known(user, request, contents)
+        if isinstance(known, ErrorCode):
+            assert outcome.code is known
+        elif known is not None:
+            order = accepted(outcome)
+            assert outcome.replayed and order.order == known
+            self.check(order)
+        else:
+            refusal = self.model.may_take(self.model.pools.get(name), name, user, quantity)
+            assert outcome.code is refusal
+            if refusal is None:
+                order = accepted(outcome)
+                assert not outcome.replayed
+                self.model.place(order.order, user, request, contents)
+                if pay:
+                    self.model.orders[order.order].life.apply(Action.PAY)
+                self.check(order)
+
+    @precondition(lambda self: self.model.orders)
+    @rule(data=st.data())
+    def pay(self, data: st.DataObject) -> None:
+        order, outcome = self.command(data, "pay")
+        life = self.model.orders[order].life
+        if life.status is OrderStatus.PAID:
+            self.check(accepted(outcome))
+        elif life.status is OrderStatus.EXPIRED:
+            assert outcome.code is self.model.pay_late(order)
+            self.check(outcome.order)
+        else:
+            self.settle(order, Action.PAY, outcome)
+
+    @precondition(lambda self: self.model.orders)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        order, outcome = self.command(data, "cancel")
+        if self.model.orders[order].life.status is OrderStatus.CANCELLED:
+            self.check(accepted(outcome))
+        elif self.settle(order, Action.CANCEL, outcome):
+            self.model.give_back(order)
+
+    @precondition(lambda self: self.model.orders)
+    @rule(data=st.data())
+    def refund(self, data: st.DataObject) -> None:
+        order, outcome = self.command(data, "refund")
+        life = self.model.orders[order].life
+        if life.status is OrderStatus.REFUNDED:
+            self.check(accepted(outcome))
+        elif life.status in sources(Action.REFUND):
+            life.apply(Action.REFUND)
+            if self.settle(order, Action.REFUNDED, outcome):
+                self.model.give_back(order)
+        else:
+            assert outcome.code is ErrorCode.CONFLICT
+
+    @rule()
+    def sweep(self) -> None:
+        async def run() -> int:
+            await asyncio.sleep(0.003)  # every hold lasts a millisecond
+            return await HoldSweeper(self.client, SHORT).sweep()
+
+        released = self.runner.run(run())
+        due = [name for name, order in self.model.orders.items() if order.life.status in HOLDING]
+        assert released == len(due)
+        for order in due:
+            self.model.orders[order].life.apply(Action.EXPIRE)
+            self.model.give_back(order)
+
+    def command(self, data: st.DataObject, what: str) -> tuple[str, Outcome]:
+        order = data.draw(st.sampled_from(sorted(self.model.orders)))
+        user = self.model.orders[order].user
+        call = {"pay": self.shop.pay, "cancel": self.shop.cancel, "refund": self.shop.refund}[what]
+        return order, self.runner.run(call(order, user))
+
+    def settle(self, order: str, action: Action, outcome: Outcome) -> bool:
+        """Apply to the model; whether it was allowed there, as the store must have found it."""
+        try:
+            self.model.orders[order].life.apply(action)
+        except NotAllowed:
+            assert outcome.code is ErrorCode.CONFLICT
+            self.check(outcome.order)
+            return False
+        self.check(accepted(outcome))
+        return True
+
+    def check(self, order: Order | None) -> None:
+        assert order is not None
+        expected = self.model.orders[order.order]
+        assert (order.status, order.version) == (expected.life.status, expected.life.version)
+        assert order.amount == expected.price * expected.quantity
+
+    # ---- what always holds ------------------------------------------------------------------
+
+    @invariant()
+    def pools_agree(self) -> None:
+        counts = self.runner.run(self.shop.service.counts(ROOM))
+        assert counts == {
+            name: PoolCounts(
+                available=pool.available,
+                held=self.model.units(name, HOLDING),
+                sold=self.model.units(name, SOLD),
+                total=pool.total,
+                orders_reserved=self.model.count(name, HOLDING),
+                orders_paid=self.model.count(name, SOLD),
+                orders_refunded=self.model.count(name, frozenset({OrderStatus.REFUNDED})),
+                revenue=self.model.revenue(name),
+                is_sale=pool.is_sale,
+            )
+            for name, pool in self.model.pools.items()
+        }
+        for name, pool in counts.items():
+            assert pool.total == pool.available + pool.held + pool.sold
+            allowance = self.runner.run(
+                self.shop.allowance(f"sale/{name}" if pool.is_sale else f"sku/{name}")
+            )
+            expected = {user: self.model.units(name, HOLDING | SOLD, user) for user in USERS}
+            assert allowance == {user: units for user, units in expected.items() if units}
+
+    def teardown(self) -> None:
+        self.runner.run(self._close())
+        self.runner.close()
+
+    async def _close(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            ledger = Ledger(f"sqlite+aiosqlite:///{directory}/ledger.db")
+            await ledger.start()
+            before = await audit(self.client, ledger, SHORT)
+            await LedgerConsumer(self.client, ledger, SHORT, claim_idle_ms=0).drain()
+            after = await audit(self.client, ledger, SHORT)
+            await ledger.stop()
+        await self.shop.stop()
+        await self.client.aclose()
+        assert before.ok and after.ok, (before.problems, after.problems)
+        assert after.behind == 0
+
+
+@pytest.mark.timeout(60)
+def test_pools_are_what_the_model_says(store_url: str) -> None:
+    machine = type("Machine", (PoolMachine,), {"url": store_url})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=20,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        ),
+    )
