@@ -46,11 +46,9 @@ class RoomBus:
 
     async def stop(self) -> None:
         task, self._task = self._task, None
-        # Again until it takes: on Python 3.11 a cancellation that meets the end of a send is lost in
-        # `asyncio.wait_for`, which the store's client sends through (cpython issue 86296).
-        while task is not None and not task.done():
+        if task is not None:
             task.cancel()
-            await asyncio.wait([task], timeout=0.2)
+            await asyncio.gather(task, return_exceptions=True)
 
     @property
     def connected(self) -> bool:

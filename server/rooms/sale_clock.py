@@ -56,11 +56,6 @@ class SaleClock(Generic[D]):
                 metrics.CLOCK_ERRORS.inc()
                 wait = BACKOFF_SECONDS
                 _logger.exception("sale clock failed", again_in_s=wait)
-            # On Python 3.11 a cancellation that meets the end of a send is lost in `asyncio.wait_for`,
-            # which the store's client sends through (cpython issue 86296).
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise asyncio.CancelledError
             await asyncio.sleep(wait)
 
     async def tick(self) -> int:
