@@ -1,0 +1,146 @@
+"""`python -m loadtest.bench`: fan-out and orders beside their floors, in one run.
+
+Exit codes: 0 all targets met, 1 a ratio under its target, 2 the run could not be made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import secrets
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from client_sim.api import ApiError
+from loadtest.bench import fanout, orders
+from loadtest.bench.machine import facts, place
+from loadtest.bench.native import NoCompiler, ProgramFailed, build, compiler
+from loadtest.bench.plan import Plan
+from loadtest.bench.render import markdown, table
+from loadtest.bench.results import Report
+from loadtest.bench.store import StoreFailed
+from loadtest.bench.target import ServerFailed
+
+BENCHMARKS = {"fanout": fanout.measure, "orders": orders.measure}
+SPARE_DESCRIPTORS = 200
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m loadtest.bench", description=__doc__.partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of one window (3)")
+    parser.add_argument("--repeat", type=int, default=5, help="windows of each side (5)")
+    parser.add_argument("--viewers", type=int, default=1_000, help="sockets, and buyers (1000)")
+    parser.add_argument("--only", choices=sorted(BENCHMARKS), help="one benchmark alone")
+    parser.add_argument("--seed", type=int, default=None, help="of mask keys; drawn when not given")
+    parser.add_argument("--output", type=Path, default=Path("build/bench.json"), help="where the JSON goes")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--json", action="store_true", help="print the JSON instead of the table")
+    shown.add_argument("--markdown", action="store_true", help="print Markdown instead of the table")
+    options = parser.parse_args(arguments)
+    if options.seconds < 0.1 or options.repeat < 1 or options.viewers < 1:
+        parser.error("--seconds from 0.1, --repeat and --viewers from 1")
+    return options
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _raise_descriptor_limit(viewers: int) -> None:
+    """Two sockets per viewer lie here for a moment; raises ProgramFailed when there cannot be."""
+    needed = 3 * viewers + SPARE_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < needed:
+        if hard != resource.RLIM_INFINITY and hard < needed:
+            raise ProgramFailed("bench", f"needs {needed} open files, the limit is {hard} (ulimit -n)")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+def _plan(options: argparse.Namespace, folder: Path) -> Plan:
+    placement = place()
+    os.sched_setaffinity(0, placement.others)
+    try:
+        compiler()
+    except NoCompiler as error:
+        _say(f"{error}: the floor is left out, and slower Python programs take the place of the others")
+        python = [sys.executable, "-m"]
+        floor, receiver, buyers = (
+            None,
+            [*python, "loadtest.bench.receiver"],
+            [*python, "loadtest.bench.buyers"],
+        )
+    else:
+        floor = [str(build("floor", folder))]
+        receiver, buyers = [str(build("receiver", folder))], [str(build("buyers", folder))]
+    seed = secrets.randbits(31) if options.seed is None else options.seed
+    return Plan(
+        placement=placement,
+        folder=folder,
+        seconds=options.seconds,
+        repeat=options.repeat,
+        viewers=options.viewers,
+        seed=seed,
+        receiver=receiver,
+        floor=floor,
+        buyers=buyers,
+        say=_say,
+    )
+
+
+def run(options: argparse.Namespace) -> Report:
+    """One run. Raises what the benchmarks raise."""
+    started, start = datetime.now(UTC), time.monotonic()
+    _raise_descriptor_limit(options.viewers)
+    output: Path = options.output
+    output.parent.mkdir(parents=True, exist_ok=True)
+    own_cpus = os.sched_getaffinity(0)
+    try:
+        # Beside the output, not in /tmp: that may be a tmpfs, where an fsync is nothing.
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=output.parent) as folder:
+            plan = _plan(options, Path(folder).absolute())
+            chosen = [options.only] if options.only else list(BENCHMARKS)
+            sections = [BENCHMARKS[name](plan) for name in chosen]
+    finally:
+        os.sched_setaffinity(0, own_cpus)
+    said: dict[str, float | int | str] = {
+        "seconds": plan.seconds,
+        "repeat": plan.repeat,
+        "viewers": plan.viewers,
+        "seed": str(plan.seed),
+        "cpu of the server": str(sorted(plan.placement.server)),
+        "cpu of the rest": str(sorted(plan.placement.others)),
+    }
+    return Report(facts(), said, sections, f"{started:%Y-%m-%d %H:%M} UTC", time.monotonic() - start)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, write, print; the exit code."""
+    options = _options(arguments)
+    try:
+        report = run(options)
+    except (ServerFailed, ProgramFailed, StoreFailed, ApiError, OSError) as error:
+        _say(f"the benchmark could not be run: {error}")
+        return 2
+    document = msgspec.json.format(msgspec.json.encode(report), indent=2)
+    options.output.write_bytes(document + b"\n")
+    if options.json:
+        print(document.decode())
+    else:
+        print(markdown(report) if options.markdown else table(report))
+    for ratio in report.missed:
+        _say(f"{ratio.name} is {ratio.value:.2f}, under its target of {ratio.target:.2f}")
+    return 1 if report.missed else 0
+
+
+if __name__ == "__main__":
+    # A SIGTERM unwinds like a Ctrl-C: the servers it started are stopped.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    sys.exit(main())

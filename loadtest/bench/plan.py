@@ -1,0 +1,28 @@
+"""How a run is made: what every benchmark needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtest.bench.machine import Placement
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`seconds` is one window, `repeat` how many each side gets; programs are command lines.
+
+    `floor` is None where there is no compiler. `say` takes a line of progress.
+    """
+
+    placement: Placement
+    folder: Path
+    seconds: float
+    repeat: int
+    viewers: int
+    seed: int
+    receiver: list[str]
+    floor: list[str] | None
+    buyers: list[str]
+    say: Callable[[str], None]

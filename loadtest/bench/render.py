@@ -1,0 +1,88 @@
+"""A report for people: as a table on the terminal, as Markdown for the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loadtest.bench.results import Ratio, Report, Section, Side, Spread
+
+HEADINGS = ("", "per core and second", "per second", "windows", "")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _range(figure: Spread) -> str:
+    return f"{_number(figure.median)} ({_number(figure.least)}-{_number(figure.most)})"
+
+
+def _row(side: Side) -> tuple[str, ...]:
+    noise = "noisy" if side.noisy else ""
+    return side.name, _range(side.per_core), _range(side.per_second), str(len(side.samples)), noise
+
+
+def _verdict(ratio: Ratio) -> str:
+    if ratio.target is None:
+        return f"{ratio.name}: {ratio.value:.2f}"
+    word = "met" if ratio.met else "MISSED"
+    return f"{ratio.name}: {ratio.value:.2f} (target {ratio.target:.2f}: {word})"
+
+
+def _facts(values: dict[str, float | int | str] | dict[str, str]) -> str:
+    shown = (
+        f"{name.replace('_', ' ')} {value:,}"
+        if isinstance(value, int)
+        else f"{name.replace('_', ' ')} {value}"
+        for name, value in values.items()
+    )
+    return ", ".join(shown)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _section_table(section: Section) -> list[str]:
+    rows = [(f"{section.name}: {section.unit}", *HEADINGS[1:]), *(_row(side) for side in section.sides)]
+    lines = _aligned(rows)
+    lines += [_verdict(ratio) for ratio in section.ratios]
+    lines.append(_facts(section.facts))
+    return [*lines, *section.notes, ""]
+
+
+def table(report: Report) -> str:
+    """For a terminal. Figures: median (least-most)."""
+    lines = [
+        _facts(report.machine),
+        _facts(report.options),
+        f"{report.started_at}, {report.took_s:.0f} s",
+        "",
+    ]
+    for section in report.sections:
+        lines += _section_table(section)
+    return "\n".join(lines).rstrip()
+
+
+def _section_markdown(section: Section) -> list[str]:
+    heads = (f"{section.name}: {section.unit}", *HEADINGS[1:])
+    lines = [f"| {' | '.join(heads)} |", "| --- | ---: | ---: | ---: | --- |"]
+    lines += [f"| {' | '.join(_row(side))} |" for side in section.sides]
+    lines += ["", *(f"- {_verdict(ratio)}" for ratio in section.ratios), f"- {_facts(section.facts)}"]
+    return [*lines, *(f"- {note}" for note in section.notes), ""]
+
+
+def markdown(report: Report) -> str:
+    """For docs/performance.md, between its two markers."""
+    lines = [f"Measured {report.started_at} in {report.took_s:.0f} s; median (least-most).", ""]
+    for section in report.sections:
+        lines += _section_markdown(section)
+    lines += [f"- Machine: {_facts(report.machine)}", f"- Run: {_facts(report.options)}"]
+    return "\n".join(lines)

@@ -1,0 +1,107 @@
+"""What the benchmark found: samples, sides, verdicts. Plain values, written as JSON.
+
+CPU times are those of the process under test; a rate "per core" is a count divided by them.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+
+from msgspec import Struct, field
+
+FANOUT_TARGET = 0.65
+ORDERS_TARGET = 0.40
+FOREIGN_SHARE = 0.05
+SPREAD = 0.20
+
+
+class Sample(Struct, kw_only=True):
+    """One window. `count` is socket writes or holds; times in nanoseconds.
+
+    `foreign` is the share of the window in which the CPU under test worked for somebody else.
+    """
+
+    count: int
+    cpu_ns: int
+    wall_ns: int
+    foreign: float = 0.0
+    extra: dict[str, float] = {}
+
+    @property
+    def per_core(self) -> float:
+        return self.count * 1e9 / max(1, self.cpu_ns)
+
+    @property
+    def per_second(self) -> float:
+        return self.count * 1e9 / max(1, self.wall_ns)
+
+
+class Spread(Struct):
+    """Median, least and most of some samples' figure."""
+
+    median: float
+    least: float
+    most: float
+
+
+def spread(values: list[float]) -> Spread:
+    """Raises ValueError when there are none."""
+    if not values:
+        raise ValueError("no samples")
+    return Spread(median(values), min(values), max(values))
+
+
+class Side(Struct):
+    """One thing measured several times. `per_core`, `per_second` and `noisy` follow from the samples."""
+
+    name: str
+    samples: list[Sample]
+    per_core: Spread
+    per_second: Spread
+    noisy: bool
+
+
+def side(name: str, samples: list[Sample]) -> Side:
+    """Noisy: others worked on its CPU, or the samples lie far apart."""
+    per_core = spread([sample.per_core for sample in samples])
+    foreign = max(sample.foreign for sample in samples) > FOREIGN_SHARE
+    apart = per_core.most - per_core.least > SPREAD * per_core.median
+    return Side(name, samples, per_core, spread([one.per_second for one in samples]), foreign or apart)
+
+
+class Ratio(Struct):
+    """`value` against `target` (None: told, not judged)."""
+
+    name: str
+    value: float
+    target: float | None = None
+
+    @property
+    def met(self) -> bool:
+        return self.target is None or self.value >= self.target
+
+
+class Section(Struct):
+    """One benchmark: what it counted, its sides, its ratios, what a reader has to know."""
+
+    name: str
+    unit: str
+    sides: list[Side]
+    ratios: list[Ratio]
+    facts: dict[str, float | int | str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class Report(Struct):
+    """One run."""
+
+    machine: dict[str, str]
+    options: dict[str, float | int | str]
+    sections: list[Section]
+    started_at: str
+    took_s: float
+
+    @property
+    def missed(self) -> list[Ratio]:
+        """Ratios under their targets."""
+        return [ratio for section in self.sections for ratio in section.ratios if not ratio.met]

@@ -1,0 +1,135 @@
+"""The raw side of the order benchmark: the server's own `reserve.lua`, called from a bare client.
+
+Batches of 256 orders, two calls under way, on the server's own embedded store (so on its settings)
+under a hash tag of its own, which no part of the server looks at.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import hiredis
+
+TAG = "{bench}"
+POOL, UNITS = f"{TAG}:pool:raw/sku/bench", f"{TAG}:units:raw/sku/bench"
+BATCH = 256
+USERS = 1_000
+MEMORY_MS = 7 * 86_400_000
+Value = str | int | float | bytes | memoryview
+
+
+class StoreFailed(Exception):
+    """The store answered with an error, or with something that was not expected."""
+
+
+def script_source() -> str:
+    """The text of `server/orders/lua/reserve.lua`, found without importing the server."""
+    spec = importlib.util.find_spec("server")
+    if spec is None or not spec.submodule_search_locations:
+        raise StoreFailed("no package `server` here, so no reserve.lua to call")
+    path = Path(spec.submodule_search_locations[0]) / "orders" / "lua" / "reserve.lua"
+    return path.read_text("utf-8")
+
+
+class BareStore:
+    """One blocking connection over a Unix socket, packed and parsed by hiredis."""
+
+    def __init__(self, path: str) -> None:
+        self._link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._link.settimeout(10.0)
+        self._link.connect(path)
+        self._reader = hiredis.Reader()
+
+    def close(self) -> None:
+        self._link.close()
+
+    def send(self, command: Sequence[Value]) -> None:
+        """Put a command on its way; `receive` brings the replies in order."""
+        # The stub has it as a tuple of one; hiredis takes any length.
+        self._link.sendall(hiredis.pack_command(tuple(command)))  # type: ignore[arg-type]
+
+    def receive(self) -> object:
+        """The next reply; raises StoreFailed for an error reply, OSError."""
+        while True:
+            reply: object = self._reader.gets()
+            if isinstance(reply, Exception):
+                raise StoreFailed(str(reply))
+            if reply is not False:
+                return reply
+            part = self._link.recv(65536)
+            if not part:
+                raise StoreFailed("the store closed the connection")
+            self._reader.feed(part)
+
+    def ask(self, *command: Value) -> object:
+        """One command, one reply."""
+        self.send(command)
+        return self.receive()
+
+    def server_info(self) -> dict[str, str]:
+        """INFO's section `server`."""
+        text = self.ask("INFO", "server")
+        if not isinstance(text, bytes):
+            raise StoreFailed("INFO was not answered with text")
+        pairs = (line.partition(":") for line in text.decode().splitlines())
+        return {name: value for name, _, value in pairs if value}
+
+
+class RawReserve:
+    """Holds by `reserve.lua` alone: what the store can do when nobody stands before it."""
+
+    def __init__(self, store: BareStore, stock: int) -> None:
+        self._store = store
+        self._orders = 0
+        loaded = store.ask("SCRIPT", "LOAD", script_source())
+        if not isinstance(loaded, bytes):
+            raise StoreFailed("SCRIPT LOAD was not answered with a digest")
+        self._digest = loaded
+        fields: dict[str, Value] = {
+            "state": "open",
+            "price": 100,
+            "currency": "CNY",
+            "limit": 0,
+            "sku": "bench",
+        }
+        fields |= {"hold": 3_600_000, "starts": 0, "ends": 0, "total": stock, "available": stock}
+        fields |= {"held": 0, "sold": 0, "reserved": 0}
+        store.ask("DEL", POOL, UNITS)
+        store.ask("HSET", POOL, *(part for pair in fields.items() for part in pair))
+
+    def run(self, seconds: float) -> tuple[int, int]:
+        """Batch after batch for that long; holds made and wall nanoseconds taken."""
+        before, start = self._orders, time.monotonic_ns()
+        stop = start + round(seconds * 1e9)
+        self._send_batch()
+        while time.monotonic_ns() < stop:
+            self._send_batch()
+            self._expect_holds()
+        self._expect_holds()
+        return self._orders - before, time.monotonic_ns() - start
+
+    def _send_batch(self) -> None:
+        """KEYS and ARGV as the script's first lines name them: one pool, BATCH orders."""
+        keys: list[Value] = [f"{TAG}:outbox", f"{TAG}:holds", f"{TAG}:due", POOL, UNITS]
+        args: list[Value] = [1, BATCH, MEMORY_MS, "miaodan:room:raw", "bench", ""]
+        for number in range(self._orders, self._orders + BATCH):
+            user, request, order = f"u{number % USERS}", f"r{number}", f"ff-{number:032x}"
+            head = (
+                f'{{"order":"{order}","request_id":"{request}","room":"raw","user":"{user}",'
+                '"sale":null,"quantity":1,"currency":"CNY"'
+            )
+            keys += (f"{TAG}:user:raw/{user}", f"{TAG}:order:{order}")
+            args += (1, 1, 1, user, request, "sku/bench 1", head)
+        self._orders += BATCH
+        self._store.send(("EVALSHA", self._digest, len(keys), *keys, *args))
+
+    def _expect_holds(self) -> None:
+        match self._store.receive():
+            case [int(), list(), list(results)] if results == [1] * BATCH:
+                return
+            case other:
+                raise StoreFailed(f"reserve.lua did not hold a whole batch: {str(other)[:200]}")

@@ -1,0 +1,122 @@
+"""Raw viewer sockets: joined here, then handed to the C programs at a frame's edge.
+
+Nothing is read past the frame asked for, so whoever goes on reading starts with a whole frame.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import socket
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+
+from schemas.codes import SUBPROTOCOL_JSON
+
+TIMEOUT_S = 20.0
+TOGETHER = 50
+"""Joins under way at a time: the server's backlog and patience are not what is measured."""
+
+
+class JoinFailed(Exception):
+    """The server did not let a simulated user in; the message says what it said."""
+
+
+def exactly(link: socket.socket, size: int) -> bytes:
+    """That many bytes; raises JoinFailed when the stream ends before."""
+    parts = bytearray()
+    while len(parts) < size:
+        part = link.recv(size - len(parts))
+        if not part:
+            raise JoinFailed("the server closed the socket")
+        parts += part
+    return bytes(parts)
+
+
+def send_text(link: socket.socket, document: dict[str, Any]) -> None:
+    """One masked text frame (RFC 6455 section 5.3)."""
+    payload = orjson.dumps(document)
+    size = len(payload)
+    head = bytes((0x81, 0x80 | size)) if size < 126 else bytes((0x81, 0xFE)) + size.to_bytes(2, "big")
+    key = secrets.token_bytes(4)
+    stream = (key * (size // 4 + 1))[:size]
+    masked = (int.from_bytes(payload, "big") ^ int.from_bytes(stream, "big")).to_bytes(size, "big")
+    link.sendall(head + key + masked)
+
+
+def read_batch(link: socket.socket) -> list[dict[str, Any]]:
+    """The next frame's events; raises JoinFailed on a Close frame."""
+    first, length = exactly(link, 2)
+    if length == 126:
+        length = int.from_bytes(exactly(link, 2), "big")
+    elif length == 127:
+        length = int.from_bytes(exactly(link, 8), "big")
+    payload = exactly(link, length)
+    if first & 0x0F == 0x8:
+        code = int.from_bytes(payload[:2], "big")
+        raise JoinFailed(f"closed with {code}: {payload[2:].decode(errors='replace')}")
+    batch: list[dict[str, Any]] = orjson.loads(payload)
+    return batch
+
+
+def events(link: socket.socket) -> Iterator[dict[str, Any]]:
+    """Every event from here on, frame by frame."""
+    while True:
+        yield from read_batch(link)
+
+
+def _knock(address: tuple[str, int], path: str) -> socket.socket:
+    link = socket.create_connection(address, TIMEOUT_S)
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    key = base64.b64encode(secrets.token_bytes(16)).decode()
+    link.sendall(
+        f"GET {path} HTTP/1.1\r\nHost: {address[0]}:{address[1]}\r\nUpgrade: websocket\r\n"
+        f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
+        f"Sec-WebSocket-Protocol: {SUBPROTOCOL_JSON}\r\n\r\n".encode()
+    )
+    return link
+
+
+def _entered(link: socket.socket) -> None:
+    """Read the handshake's answer, and not a byte of what follows."""
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        seen = link.recv(4096, socket.MSG_PEEK)
+        if not seen:
+            raise JoinFailed("the server closed the socket during the handshake")
+        end = (answer + seen).find(b"\r\n\r\n")
+        answer += exactly(link, end + 4 - len(answer) if end >= 0 else len(seen))
+    status = answer.split(b"\r\n", 1)[0]
+    if b" 101 " not in status + b" ":
+        raise JoinFailed(f"the handshake was answered with {status.decode(errors='replace')}")
+
+
+def _welcomed(link: socket.socket) -> None:
+    for event in events(link):
+        if event["type"] == "welcome":
+            return
+        if event["type"] == "error":
+            raise JoinFailed(f"{event['code']}: {event['message']}")
+
+
+def join(address: tuple[str, int], path: str, tokens: Sequence[str]) -> list[socket.socket]:
+    """One socket per token, each past its welcome. Raises JoinFailed, OSError."""
+    links: list[socket.socket] = []
+    try:
+        for start in range(0, len(tokens), TOGETHER):
+            some = tokens[start : start + TOGETHER]
+            fresh = [_knock(address, path) for _ in some]
+            links += fresh
+            for link in fresh:
+                _entered(link)
+            for link, token in zip(fresh, some, strict=True):
+                send_text(link, {"type": "hello", "token": token})
+            for link in fresh:
+                _welcomed(link)
+    except BaseException:
+        for link in links:
+            link.close()
+        raise
+    return links

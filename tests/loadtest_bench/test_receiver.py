@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import socket
+
+import orjson
+import pytest
+
+from loadtest.bench.native import Answer, Program, ProgramFailed
+from tests.loadtest_bench.conftest import Launch
+from tests.loadtest_bench.frames import read_client_frame, text_frame
+
+DANMAKU = orjson.dumps([{"type": "danmaku", "message": "m1", "text": "x"}])
+REPLY = orjson.dumps([{"type": "danmaku.accepted", "id": 0, "message": "m1"}])
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    near, far = socket.socketpair()
+    near.settimeout(10)
+    return near, far
+
+
+def until(program: Program, name: str, value: int) -> Answer:
+    """Ask until a counter is there: the test's own timeout bounds it."""
+    while True:
+        counters = program.ask("snap")
+        if counters[name] >= value:
+            return counters
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 300, 65_535, 70_000])
+@pytest.mark.parametrize("cut", [1, 3, 1_000_000])
+def test_counts_frames_wherever_the_stream_is_cut(launch: Launch, size: int, cut: int) -> None:
+    quiet, watched = pair()
+    near, far = pair()
+    with quiet, watched, near, far:
+        program = launch(
+            "receiver", f"{watched.fileno()},{far.fileno()}", "", "7", fds=[watched.fileno(), far.fileno()]
+        )
+        stream = text_frame(b"x" * size) * 3
+        step = cut if size < 1_000 else max(cut, 4_096)
+        for start in range(0, len(stream), step):
+            near.sendall(stream[start : start + step])
+        counters = until(program, "bytes", len(stream))
+        assert (counters["frames"], counters["bytes"]) == (3, len(stream))
+        assert (counters["sockets"], counters["closed"]) == (2, 0)
+
+
+def test_sends_the_next_danmaku_when_one_was_accepted(launch: Launch) -> None:
+    viewer, watched = pair()
+    sender, speaking = pair()
+    with viewer, watched, sender, speaking:
+        fds = [watched.fileno(), speaking.fileno()]
+        program = launch("receiver", str(fds[0]), str(fds[1]), "7", fds=fds)
+        program.ask("text 24")
+        program.ask("send 4 1")
+        for turn in range(3):
+            said = orjson.loads(read_client_frame(sender))
+            assert said == {"type": "danmaku.send", "text": "x" * 24, "id": turn}
+            sender.sendall(text_frame(REPLY))
+            viewer.sendall(text_frame(DANMAKU))
+        counters = until(program, "danmaku", 3)
+        assert counters["danmaku_frames"] == 3
+        assert counters["errors"] == 0
+
+
+def test_sends_no_more_than_may_be_under_way(launch: Launch) -> None:
+    viewer, watched = pair()
+    sender, speaking = pair()
+    with viewer, watched, sender, speaking:
+        fds = [watched.fileno(), speaking.fileno()]
+        program = launch("receiver", str(fds[0]), str(fds[1]), "7", fds=fds)
+        assert program.ask("send 2 5")["sent"] == 2
+        sender.sendall(text_frame(REPLY) * 2)
+        viewer.sendall(text_frame(b"[]"))
+        assert until(program, "watched_frames", 1)["sent"] == 2
+        viewer.sendall(text_frame(DANMAKU))
+        assert until(program, "sent", 3)["sent"] == 3
+        assert program.ask("stop")["stalls"] == 0
+
+
+def test_counts_the_events_of_a_coalesced_frame(launch: Launch) -> None:
+    viewer, watched = pair()
+    with viewer, watched:
+        program = launch("receiver", str(watched.fileno()), "", "7", fds=[watched.fileno()])
+        events = [*orjson.loads(DANMAKU) * 5, {"type": "room.state", "server_time": 1}]
+        viewer.sendall(text_frame(orjson.dumps(events)) + text_frame(b'[{"type":"room.state"}]'))
+        counters = until(program, "watched_frames", 2)
+        assert (counters["danmaku"], counters["danmaku_frames"]) == (5, 1)
+
+
+def test_tells_of_a_refused_danmaku_and_a_closed_socket(launch: Launch) -> None:
+    viewer, watched = pair()
+    sender, speaking = pair()
+    with viewer, watched, sender, speaking:
+        fds = [watched.fileno(), speaking.fileno()]
+        program = launch("receiver", str(fds[0]), str(fds[1]), "7", fds=fds)
+        sender.sendall(text_frame(b'[{"type":"error","code":"rate_limited","message":"slow down"}]'))
+        assert until(program, "errors", 1)["errors"] == 1
+        assert "rate_limited" in program.complaints()
+        viewer.shutdown(socket.SHUT_WR)
+        assert until(program, "closed", 1)["closed"] == 1
+
+
+def test_a_program_that_ended_says_so(launch: Launch) -> None:
+    program = launch("receiver", "too", "few", fds=[])
+    with pytest.raises(ProgramFailed, match="ended with"):
+        program.ask("snap")

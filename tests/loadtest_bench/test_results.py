@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from loadtest.bench.render import markdown, table
+from loadtest.bench.results import Ratio, Report, Sample, Section, Spread, side, spread
+
+
+def sample(count: int, cpu_ms: int, wall_ms: int, foreign: float = 0.0) -> Sample:
+    return Sample(count=count, cpu_ns=cpu_ms * 1_000_000, wall_ns=wall_ms * 1_000_000, foreign=foreign)
+
+
+def test_rates_are_per_cpu_second_and_per_second() -> None:
+    one = sample(1_000, 500, 2_000)
+    assert (one.per_core, one.per_second) == (2_000, 500)
+
+
+def test_spread_is_median_least_and_most() -> None:
+    assert spread([5.0, 1.0, 3.0]) == Spread(3.0, 1.0, 5.0)
+    with pytest.raises(ValueError, match="no samples"):
+        spread([])
+
+
+@pytest.mark.parametrize(
+    ("samples", "noisy"),
+    [
+        ([sample(100, 100, 100), sample(105, 100, 100)], False),
+        ([sample(100, 100, 100), sample(130, 100, 100)], True),
+        ([sample(100, 100, 100, foreign=0.3), sample(100, 100, 100)], True),
+    ],
+)
+def test_noise_is_marked(samples: list[Sample], noisy: bool) -> None:
+    assert side("x", samples).noisy is noisy
+
+
+def report(*ratios: Ratio) -> Report:
+    sides = [side("floor", [sample(4_000, 1_000, 1_000)]), side("pre-framed", [sample(3_000, 1_000, 2_000)])]
+    section = Section("fan-out", "socket writes", sides, list(ratios), {"frame_bytes": 160}, ["A note."])
+    return Report({"kernel": "6.1"}, {"seed": "7"}, [section], "2026-01-01 00:00 UTC", 12.0)
+
+
+def test_only_ratios_with_a_target_can_be_missed() -> None:
+    low, told, high = Ratio("a", 0.5, 0.65), Ratio("b", 0.1), Ratio("c", 0.65, 0.65)
+    assert report(low, told, high).missed == [low]
+
+
+@pytest.mark.parametrize("render", [table, markdown])
+def test_what_is_printed_has_figures_verdicts_and_facts(render: object) -> None:
+    assert callable(render)
+    text = render(report(Ratio("pre-framed / floor", 0.5, 0.65), Ratio("other", 2.0)))
+    assert "3,000 (3,000-3,000)" in text
+    assert "1,500 (1,500-1,500)" in text
+    assert "pre-framed / floor: 0.50 (target 0.65: MISSED)" in text
+    assert "other: 2.00\n" in text
+    assert "frame bytes 160" in text
+    assert "A note." in text
+    assert "kernel 6.1" in text

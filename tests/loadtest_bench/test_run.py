@@ -1,0 +1,84 @@
+"""The whole benchmark, end to end, in windows too short to say anything: never a timed test."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from loadtest.bench.__main__ import main
+
+
+def run(output: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+    short = ["--seconds", "0.3", "--repeat", "1", "--viewers", "12", "--seed", "7"]
+    before = os.sched_getaffinity(0)
+    code = main([*short, "--output", str(output), *arguments])
+    assert os.sched_getaffinity(0) == before
+    return code, orjson.loads(output.read_bytes())
+
+
+def check_sides(section: dict[str, Any], names: set[str]) -> None:
+    assert {side["name"] for side in section["sides"]} == names
+    for side in section["sides"]:
+        assert side["per_core"]["least"] <= side["per_core"]["median"] <= side["per_core"]["most"]
+        for sample in side["samples"]:
+            assert sample["count"] > 0
+            assert 0 < sample["cpu_ns"] <= sample["wall_ns"] * 1.5
+
+
+def test_fan_out_beside_its_floor(
+    compiled: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compiled
+    code, report = run(tmp_path / "bench.json", "--only", "fanout")
+    assert code in (0, 1)
+    (section,) = report["sections"]
+    check_sides(section, {"floor", "pre-framed", "ASGI send"})
+    assert section["facts"]["viewers"] == 12
+    assert 100 <= section["facts"]["frame_bytes"] <= 250
+    assert 1.0 <= section["facts"]["events_per_frame"] < 1.5
+    assert section["facts"]["coalesced_events_per_frame"] > 1.5
+    missed = [ratio for ratio in section["ratios"] if ratio["target"] and ratio["value"] < ratio["target"]]
+    assert code == bool(missed)
+    printed = capsys.readouterr()
+    assert "pre-framed / floor" in printed.out
+    assert ("under its target" in printed.err) is bool(missed)
+
+
+def test_orders_beside_the_raw_script(
+    compiled: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compiled
+    code, report = run(tmp_path / "bench.json", "--only", "orders", "--json")
+    assert code in (0, 1)
+    (section,) = report["sections"]
+    check_sides(section, {"raw batched Lua", "holds over WebSockets"})
+    assert section["facts"]["acknowledged"] > 0
+    assert section["facts"]["store"].split()[0] in ("valkey", "redis")
+    assert 0 < section["facts"]["p50_ms"] <= section["facts"]["p99_ms"]
+    assert orjson.loads(capsys.readouterr().out) == report
+
+
+def test_without_a_compiler_the_floor_is_left_out_and_said_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.delenv("CC", raising=False)
+    code, report = run(tmp_path / "bench.json", "--markdown")
+    assert code in (0, 1)
+    spread, orders = report["sections"]
+    check_sides(spread, {"pre-framed", "ASGI send"})
+    check_sides(orders, {"raw batched Lua", "holds over WebSockets"})
+    assert [ratio["name"] for ratio in spread["ratios"]] == ["pre-framed / ASGI send"]
+    assert "no compiler" in " ".join(spread["notes"])
+    printed = capsys.readouterr()
+    assert "no C compiler" in printed.err
+    assert "| pre-framed |" in printed.out
+
+
+def test_a_run_that_cannot_be_made_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--viewers", "100000000", "--output", str(tmp_path / "bench.json")]) == 2
+    assert "open files" in capsys.readouterr().err
