@@ -8,6 +8,7 @@ import resource
 import ssl
 import uuid
 from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from client_sim.address import Address
@@ -189,7 +190,7 @@ class Swarm:
                 case Joined():
                     self._joined(viewer, notice)
                 case Lost():
-                    tally.closes[str(notice.code) if notice.code else "lost"] += 1
+                    tally.lost(notice)
                     tally.connect_failures += viewer.session.welcome is None
                 case Violation():
                     tally.violated(self._names[viewer], notice)
@@ -240,19 +241,26 @@ class Swarm:
         return None
 
     async def _talk(self) -> None:
-        while self.plan.danmaku_rate > 0:
-            await asyncio.sleep(self._random.expovariate(self.plan.danmaku_rate))
+        async for _ in self._paced(self.plan.danmaku_rate):
             viewer = self._someone()
             if viewer is not None:
                 viewer.command(DanmakuSend(text=self._random.choice(PHRASES)))
                 self.tally.danmaku_sent += 1
 
     async def _like(self) -> None:
-        while self.plan.like_rate > 0:
-            await asyncio.sleep(self._random.expovariate(self.plan.like_rate))
+        async for _ in self._paced(self.plan.like_rate):
             viewer = self._someone()
             if viewer is not None:
                 viewer.command(Like(count=self._random.randint(1, 5)))
+
+    async def _paced(self, rate: float) -> AsyncIterator[None]:
+        """Moments at random, `rate` a second; a late wake-up is caught up with, by one second at most."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while rate > 0:
+            due = max(due + self._random.expovariate(rate), loop.time() - 1.0)
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            yield
 
     async def _dawdle(self) -> None:
         """Slow readers stop reading for seconds at a time, as a phone in a lift does."""

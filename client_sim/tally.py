@@ -7,11 +7,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from client_sim.histogram import Histogram
-from client_sim.notices import OrderSettled, Violation
+from client_sim.notices import Lost, OrderSettled, Violation
 from client_sim.wire import Batch
 
 KEPT_DETAILS = 20
 """Violations whose words are kept; all are counted."""
+
+KEPT_REASONS = 30
+"""Different ways to lose a socket that are told apart."""
 
 
 @dataclass
@@ -46,6 +49,13 @@ class Tally:
         for arrival, viewers in batch.arrivals.items():
             for at, messages in ages.items():
                 self.delivery_ms.record(arrival - at, viewers * messages)
+
+    def lost(self, lost: Lost) -> None:
+        """A socket that ended, by close code, or by what went wrong where there was none."""
+        how = str(lost.code) if lost.code is not None else f"lost: {lost.reason}"
+        if how not in self.closes and len(self.closes) >= KEPT_REASONS:
+            how = "lost: other"
+        self.closes[how] += 1
 
     def violated(self, who: str, violation: Violation) -> None:
         self.violations[violation.fault.value] += 1

@@ -41,6 +41,7 @@ class Line(RuleBasedStateMachine):
         self.sales = 0
         self.repeated = 0
         self.swapped = 0
+        self.delivered: list[bytes] = []
         self.violations: list[Violation] = []
 
     @initialize()
@@ -112,7 +113,9 @@ class Line(RuleBasedStateMachine):
     @rule()
     def deliver(self) -> None:
         if self.room.in_flight and self.session.phase is Phase.LIVE:
-            self.hear(self.room.in_flight.popleft())
+            message = self.room.in_flight.popleft()
+            self.hear(message)
+            self.keep(message)
 
     @rule()
     def deliver_twice(self) -> None:
@@ -121,8 +124,15 @@ class Line(RuleBasedStateMachine):
             message = self.room.in_flight.popleft()
             self.repeated += b'"seq":' in message
             self.hear(message)
+            self.keep(message)
             if self.session.phase is Phase.LIVE:
                 self.hear(message)
+
+    @precondition(lambda self: self.delivered and self.session.phase is Phase.LIVE)
+    @rule(data=st.data())
+    def deliver_an_old_one_again(self, data: st.DataObject) -> None:
+        self.repeated += 1
+        self.hear(data.draw(st.sampled_from(self.delivered)))
 
     @rule()
     def deliver_in_the_wrong_order(self) -> None:
@@ -149,6 +159,7 @@ class Line(RuleBasedStateMachine):
     def lose_the_log(self) -> None:
         self.cut()
         self.room.new_epoch()
+        self.delivered.clear()
 
     # ---- what must hold ---------------------------------------------------------------------
 
@@ -170,6 +181,8 @@ class Line(RuleBasedStateMachine):
         faults = {violation.fault for violation in self.violations}
         if not self.repeated and not self.swapped:
             assert faults == set()
+        if self.repeated and not self.swapped:
+            assert faults == {Fault.DUPLICATE}
         assert not faults & {Fault.PARTIAL_RECOVERY, Fault.WENT_BACK, Fault.BEFORE_WELCOME, Fault.MALFORMED}
 
     # ---- inside -----------------------------------------------------------------------------
@@ -181,6 +194,11 @@ class Line(RuleBasedStateMachine):
         self.session.opened(self.now)
         (hello,) = self.session.take()
         self.hear(self.room.hello(hello))
+
+    def keep(self, message: bytes) -> None:
+        """Remember a sequenced message that was applied."""
+        if b'"seq":' in message and not self.swapped:
+            self.delivered.append(message)
 
     def hear(self, message: bytes) -> None:
         self.now += 1

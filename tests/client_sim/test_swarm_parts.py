@@ -10,9 +10,9 @@ import pytest
 from client_sim.address import Address
 from client_sim.agreement import compare, countdown_skew
 from client_sim.histogram import Histogram
-from client_sim.notices import Fault, OrderSettled, Violation
+from client_sim.notices import Fault, Lost, OrderSettled, Violation
 from client_sim.session import ClientSession
-from client_sim.tally import KEPT_DETAILS, Tally
+from client_sim.tally import KEPT_DETAILS, KEPT_REASONS, Tally
 from client_sim.wire import decode_json
 from schemas.codes import ErrorCode
 from schemas.commands import OrderPlace
@@ -117,6 +117,17 @@ def test_all_violations_are_counted_and_some_are_spelled_out() -> None:
         tally.violated("u1", Violation(Fault.GAP, str(index)))
     assert tally.violations == {"gap": KEPT_DETAILS + 5}
     assert len(tally.details) == KEPT_DETAILS
+
+
+def test_lost_sockets_are_counted_by_code_or_reason_in_bounds() -> None:
+    tally = Tally()
+    tally.lost(Lost(4001, "slow", 0.0))
+    for index in range(KEPT_REASONS + 10):
+        tally.lost(Lost(None, f"reason {index}", 0.0))
+    tally.lost(Lost(4001, "slow", 0.0))
+    assert tally.closes["4001"] == 2
+    assert tally.closes["lost: other"] == 11
+    assert len(tally.closes) == KEPT_REASONS + 1
 
 
 @pytest.mark.parametrize(
