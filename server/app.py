@@ -25,7 +25,7 @@ from schemas.models import Order, OrderCounts, ProductCounts
 from server.gateway import demo_tokens, pages
 from server.gateway.clock import StoreClock
 from server.gateway.connection import Socket
-from server.gateway.doorway import Doorway
+from server.gateway.doorway import Allowance, Doorway
 from server.gateway.http import Api, error_response
 from server.gateway.server import GatewayServer, configure
 from server.gateway.upkeep import drain, sweep
@@ -44,7 +44,7 @@ from server.rooms.presence import Presence
 from server.rooms.registry import LiveRooms
 from server.rooms.sale_clock import SaleClock
 from server.settings import Settings
-from server.trust.limits import Bucket
+from server.trust.limits import Bucket, Buckets, Concurrent
 from server.trust.origins import Origins
 from server.trust.tokens import Tokens, load_key
 from server.trust.words import Words
@@ -80,9 +80,16 @@ class Wiring:
             board.orders.paid += counts.orders_paid
             board.orders.refunded += counts.orders_refunded
             board.revenue += counts.revenue
-            board.products[key] = ProductCounts(
-                sold=counts.sold, held=counts.held, available=counts.available
-            )
+            # A sale's units were taken out of its product's: sold and held are the product's too.
+            product = board.products.setdefault(counts.sku, ProductCounts())
+            product.sold += counts.sold
+            product.held += counts.held
+            if counts.is_sale:
+                board.products[key] = ProductCounts(
+                    sold=counts.sold, held=counts.held, available=counts.available
+                )
+            else:
+                product.available = counts.available
         return board
 
 
@@ -112,6 +119,7 @@ class Gateway:
             self._clock,
             node=uuid.uuid4().hex,
         )
+        limits = settings.limits
         self._ledger = Ledger(ledger_url(settings.server))
         self.door = Doorway(
             settings=settings,
@@ -124,7 +132,13 @@ class Gateway:
             control=RoomControl(room_log, self._orders, client),
             moderation=Moderation(client),
             orders=self._orders,
-            joins=Bucket(settings.limits.joins_per_second),
+            joins=Bucket(limits.joins_per_second),
+            addresses=Concurrent(limits.connections_per_address),
+            allowance=Allowance(
+                danmaku=Buckets(limits.danmaku_per_second),
+                orders=Buckets(limits.orders_per_second),
+                likes=Buckets(limits.likes_per_second),
+            ),
         )
         desk = PaymentDesk(
             self._orders,

@@ -39,6 +39,7 @@ class Admission:
     """Everything awaited for a welcome; the welcome itself is made without awaiting."""
 
     user: User
+    expires_at: int
     is_guest: bool
     room: LiveRoom
     orders: list[Order]
@@ -52,7 +53,7 @@ async def admit(door: Doorway, room_id: str, hello: Hello, control: bool) -> Adm
     if door.joins.take(now):
         raise Refused(CloseCode.OVER_CAPACITY, "too many joins, come back later")
     identity = _identify(door, hello, now)
-    if identity is not None and identity.room is not None and identity.room != room_id:
+    if identity is not None and identity.room not in (None, room_id):
         raise Refused(CloseCode.FORBIDDEN, "the token is for another room")
     room = await door.rooms.open(room_id)
     if room is None:
@@ -64,7 +65,7 @@ async def admit(door: Doorway, room_id: str, hello: Hello, control: bool) -> Adm
         if not snapshot.guests:
             raise Refused(CloseCode.BAD_TOKEN, "this room admits no guests")
         guest = User(id=f"guest-{uuid.uuid4().hex[:12]}", name=GUEST_NAME, role=Role.GUEST)
-        return Admission(guest, True, room, [])
+        return Admission(guest, 0, True, room, [])
     if control and not may_control(identity, room_id, snapshot.hosts):
         raise Refused(CloseCode.FORBIDDEN, "not a host or moderator of this room")
     user = User(id=identity.user, name=identity.name, role=identity.role)
@@ -75,7 +76,7 @@ async def admit(door: Doorway, room_id: str, hello: Hello, control: bool) -> Adm
         raise Refused(CloseCode.KICKED, standing.reason, Kicked(reason=standing.reason))
     if standing.muted is not None:
         room.muted[user.id] = None if standing.muted >= FOREVER else standing.muted
-    return Admission(user, False, room, orders)
+    return Admission(user, identity.expires_at, False, room, orders)
 
 
 def _identify(door: Doorway, hello: Hello, now: int) -> Identity | None:
@@ -108,4 +109,5 @@ def welcome(
         room=UNSET if recovered else room.snapshot(),
         orders=admission.orders,
     )
-    return [first, *(missed or [])] if recovered else [first]
+    # The log holds no numbers: who comes back without a snapshot is told those of this moment.
+    return [first, *(missed or []), room.numbers(door.clock())] if recovered else [first]

@@ -138,30 +138,26 @@ class Connection:
         door, kind = self._door, "control" if self.session.control else "live"
         self._link.attach(self, door.settings.fanout)
         door.connections[self] = None
-        door.by_address[self._address] = door.by_address.get(self._address, 0) + 1
+        admitted = door.addresses.enter(self._address)
         metrics.OPENED.labels(kind).inc()
         metrics.CONNECTIONS.labels(kind).inc()
         try:
-            self._check_capacity()
+            self._check_capacity(admitted)
             await self._converse(receive)
         finally:
             self.gone()
             del door.connections[self]
-            left = door.by_address[self._address] - 1
-            if left:
-                door.by_address[self._address] = left
-            else:
-                del door.by_address[self._address]
+            if admitted:
+                door.addresses.leave(self._address)
             metrics.CONNECTIONS.labels(kind).dec()
 
-    def _check_capacity(self) -> None:
+    def _check_capacity(self, admitted: bool) -> None:
         door = self._door
-        per_address = door.settings.limits.connections_per_address
         if door.draining:
             self.close(CloseCode.DRAINING)
         elif len(door.connections) > door.settings.gateway.max_connections:
             self.close(CloseCode.OVER_CAPACITY, "too many connections")
-        elif per_address and door.by_address[self._address] > per_address:
+        elif not admitted:
             self.close(CloseCode.OVER_CAPACITY, "too many connections from your address")
 
     async def _converse(self, receive: Receive) -> None:
@@ -214,7 +210,7 @@ class Connection:
         self.member.user = None if admission.is_guest else admission.user.id
         self._replace_oldest(room)
         self._viewer = Viewer(self._door, room, self.member, admission.user)
-        self.session.admitted(admission.user.role, self._door.clock())
+        self.session.admitted(admission.user.role, self._door.clock(), admission.expires_at)
         self.member.send(*welcome(self._door, admission, uuid.uuid4().hex, hello.resume, missed))
         if self.session.phase is Phase.LIVE:
             room.broadcast.join(self.member)

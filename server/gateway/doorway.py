@@ -12,7 +12,7 @@ from server.rooms.log import RoomLog
 from server.rooms.moderation import Moderation
 from server.rooms.registry import LiveRooms
 from server.settings import Settings
-from server.trust.limits import Bucket
+from server.trust.limits import Bucket, Buckets, Concurrent
 from server.trust.origins import Origins
 from server.trust.tokens import Tokens
 from server.trust.words import Words
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from server.gateway.connection import Connection
 
 Clock = Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How often a user may speak, buy and like, over all of their sockets in this process."""
+
+    danmaku: Buckets
+    orders: Buckets
+    likes: Buckets
 
 
 @dataclass(slots=True)
@@ -38,6 +47,7 @@ class Doorway:
     moderation: Moderation
     orders: OrderService
     joins: Bucket
+    addresses: Concurrent
+    allowance: Allowance
     draining: bool = False
     connections: dict[Connection, None] = field(default_factory=dict)
-    by_address: dict[str, int] = field(default_factory=dict)

@@ -61,6 +61,7 @@ class Session:
     __slots__ = (
         "_codec",
         "_commands",
+        "_expires",
         "_heard",
         "_opened",
         "_settings",
@@ -79,6 +80,7 @@ class Session:
         self._opened = now
         self._heard = now
         self._strikes = 0
+        self._expires = 0
         self.control = control
         self.phase = Phase.HELLO
         self.role = Role.GUEST
@@ -129,11 +131,12 @@ class Session:
         self.phase = Phase.CLOSING
         return [Reply(error), Close(CloseCode.PROTOCOL_ERROR)]
 
-    def admitted(self, role: Role, now: int) -> None:
-        """The hello was good: commands are taken from now on."""
+    def admitted(self, role: Role, now: int, expires_at: int = 0) -> None:
+        """The hello was good: commands are taken from now on, until the token expires (0: never)."""
         if self.phase is Phase.ADMITTING:
             self.phase = Phase.LIVE
             self.role = role
+            self._expires = expires_at
             self._heard = now
 
     def closing(self) -> None:
@@ -141,11 +144,14 @@ class Session:
         self.phase = Phase.CLOSING
 
     def tick(self, now: int) -> Close | None:
-        """Called about once a second: no hello in time, no heartbeat."""
+        """Called about once a second: no hello in time, no heartbeat, a token past its time."""
         settings = self._settings
         if self.phase is Phase.HELLO and now - self._opened >= settings.hello_timeout_ms:
             self.phase = Phase.CLOSING
             return Close(CloseCode.NO_HELLO)
+        if self.phase is Phase.LIVE and 0 < self._expires <= now:
+            self.phase = Phase.CLOSING
+            return Close(CloseCode.BAD_TOKEN, "the token has expired")
         silence = now - self._heard
         if self.phase is Phase.LIVE and silence >= settings.heartbeat_ms + settings.heartbeat_grace_ms:
             self.phase = Phase.CLOSING

@@ -23,33 +23,19 @@ from server.gateway.doorway import Doorway
 from server.gateway.metrics import ERRORS
 from server.orders.service import Outcome
 from server.rooms.live import LiveRoom
-from server.settings import LimitSettings
-from server.trust.limits import Bucket
 from server.valkey import StoreUnavailable
-
-
-class Allowance:
-    """One connection's token buckets."""
-
-    __slots__ = ("danmaku", "likes", "orders")
-
-    def __init__(self, limits: LimitSettings) -> None:
-        self.danmaku = Bucket(limits.danmaku_per_second)
-        self.orders = Bucket(limits.orders_per_second)
-        self.likes = Bucket(limits.likes_per_second)
 
 
 class Viewer:
     """One member's commands, carried out."""
 
-    __slots__ = ("_allowance", "_door", "_member", "_room", "_user")
+    __slots__ = ("_door", "_member", "_room", "_user")
 
     def __init__(self, door: Doorway, room: LiveRoom, member: Member, user: User) -> None:
         self._door = door
         self._room = room
         self._member = member
         self._user = user
-        self._allowance = Allowance(door.settings.limits)
 
     def refuse(
         self,
@@ -112,7 +98,7 @@ class Viewer:
         if self._room.state.status is RoomStatus.ENDED:
             self.refuse(command.id, ErrorCode.CONFLICT, "the room has ended")
             return
-        wait = self._allowance.danmaku.take(now)
+        wait = self._door.allowance.danmaku.take(self._user.id, now)
         if wait:
             self.refuse(command.id, ErrorCode.RATE_LIMITED, "too many danmaku", retry_after_ms=wait)
             return
@@ -126,16 +112,18 @@ class Viewer:
             self.refuse(command.id, ErrorCode.RATE_LIMITED, "the room is too loud", retry_after_ms=1_000)
 
     def _like(self, command: Like) -> None:
-        wait = self._allowance.likes.take(self._door.clock())
-        if wait:
+        now, likes = self._door.clock(), self._door.allowance.likes
+        taken = likes.take_up_to(self._user.id, now, command.count)
+        if taken:
+            self._room.like(taken)
+        else:
+            wait = likes.take(self._user.id, now) or 1
             self.refuse(command.id, ErrorCode.RATE_LIMITED, "too many likes", retry_after_ms=wait)
-            return
-        self._room.like(command.count)
 
     # ---- orders -----------------------------------------------------------------------------
 
     def _may_order(self, command_id: int) -> bool:
-        wait = self._allowance.orders.take(self._door.clock())
+        wait = self._door.allowance.orders.take(self._user.id, self._door.clock())
         if wait:
             self.refuse(command_id, ErrorCode.RATE_LIMITED, "too many orders", retry_after_ms=wait)
         return not wait

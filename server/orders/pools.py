@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from schemas.codes import ErrorCode
@@ -38,6 +39,8 @@ class PoolCounts(Struct, frozen=True):
     orders_refunded: int
     revenue: int
     is_sale: bool
+    sku: str = ""
+    """The product, also of a sale's pool."""
 
 
 def pool_counts(row: Sequence[bytes | None], *, is_sale: bool) -> PoolCounts:
@@ -178,12 +181,14 @@ class StockPools:
             refs = sorted(member.decode() for member in members)
             async with self._client.pipeline(transaction=True) as pipeline:
                 for ref in refs:
-                    pipeline.hmget(keys.at(ref).pool, COUNTERS)
+                    pipeline.hmget(keys.at(ref).pool, (*COUNTERS, "sku"))
                 rows = await pipeline.execute()
         found = {}
         for ref, row in zip(refs, rows, strict=True):
             pool = keys.at(ref)
-            found[pool.name] = pool_counts(row, is_sale=pool.is_sale)
+            *counters, sku = row
+            counts = pool_counts(counters, is_sale=pool.is_sale)
+            found[pool.name] = replace(counts, sku=sku.decode() if sku else pool.name)
         return found
 
     async def due(self, limit: int) -> list[DueSale]:

@@ -27,6 +27,7 @@ from schemas.events import (
     SaleEnded,
     SequencedEvent,
 )
+from schemas.events import RoomState as RoomStateEvent
 from schemas.models import Order, RoomSnapshot
 from server.fanout.broadcast import Broadcast
 from server.rooms.log import RoomLog
@@ -137,6 +138,18 @@ class LiveRoom:
         """The room now, with the stock and counters of this moment."""
         self.state.online, self.state.likes = self.online, self.likes
         return self.state.snapshot()
+
+    def numbers(self, now: int) -> RoomStateEvent:
+        """Every L2 value of this moment; `now` in server milliseconds."""
+        stock = {sku: product.available for sku, product in self.state.products.items()}
+        stock |= {sale.sale: sale.available for sale in self.state.active_sales()}
+        return RoomStateEvent(
+            server_time=now,
+            online=self.online,
+            likes=self.likes,
+            stock=stock,
+            countdown=self.state.countdowns(now),
+        )
 
     async def missed(self, epoch: str, seq: int) -> list[SequencedEvent] | None:
         """Every event after `seq`, all of them, from the ring or from the log; else None.

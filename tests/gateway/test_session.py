@@ -102,6 +102,14 @@ def test_silence_closes_and_anything_heard_does_not() -> None:
     assert opened.tick(110_000) == Close(CloseCode.NO_HEARTBEAT)
 
 
+def test_a_socket_does_not_outlive_its_token() -> None:
+    opened = session()
+    opened.received(HELLO, 0)
+    opened.admitted(Role.VIEWER, 0, expires_at=3_000)
+    assert opened.tick(2_999) is None
+    assert opened.tick(3_000) == Close(CloseCode.BAD_TOKEN, "the token has expired")
+
+
 @settings(max_examples=300)
 @given(
     st.lists(

@@ -150,6 +150,14 @@ async def test_the_dashboard_counts(server: LiveServer, room: str) -> None:
                     break
         assert board["revenue"] == 2 * 9900
         assert board["orders"]["paid"] == 1 and board["online"] >= 1
+        await control.ask("sale.schedule", sku="A1", price=100, stock=3, starts_in_ms=0, duration_ms=60_000)
+        sale = (await ann.wait_for("sale.started"))["sale"]
+        await ann.ask("order.place", request_id="r3", sale=sale, pay=True)
+        async with asyncio.timeout(10):
+            while board["products"].get(sale, {}).get("sold") != 1:
+                board = await control.wait_for("dashboard")
+        assert board["products"]["A1"] == {"sold": 3, "held": 1, "available": 4}
+        assert board["revenue"] == 2 * 9900 + 100
 
 
 async def test_the_ledger_shows_orders_to_whom_they_concern(server: LiveServer, room: str) -> None:

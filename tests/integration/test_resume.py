@@ -26,6 +26,8 @@ async def test_a_viewer_cut_off_gets_all_of_it_once(server: LiveServer, room: st
         await live_room(control, product("A1"))
         async with client(server, room) as first:
             welcome = await first.hello(server.token("ann"))
+        async with viewer(server, room, "bob") as bob:
+            assert (await bob.ask("order.place", request_id="r", sku="A1"))["type"] == "order.accepted"
         last = await events_of(control, count)
         async with client(server, room) as back:
             resume = {"epoch": welcome["epoch"], "seq": welcome["seq"]}
@@ -35,6 +37,8 @@ async def test_a_viewer_cut_off_gets_all_of_it_once(server: LiveServer, room: st
             missed = [await back.next() for _ in range(count)]
             assert [event["seq"] for event in missed] == list(range(welcome["seq"] + 1, last + 1))
             assert missed[-1]["announcement"] == f"event {count - 1}"
+            numbers = await back.wait_for("room.state")
+            assert numbers["stock"] == {"A1": 99}, "sold meanwhile, and no event of the log says so"
             following = await control.ask("room.announce", text="after")
             assert (await back.wait_for("room.updated"))["seq"] == following["seq"]
 

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.trust.limits import Bucket
+from server.trust.limits import Bucket, Buckets, Concurrent
 
 RATES = st.floats(0.1, 1_000)
 STEPS = st.lists(st.tuples(st.integers(0, 5_000), st.integers(1, 100)), max_size=100)
@@ -68,6 +69,10 @@ def test_likes_over_the_limit_are_left_out() -> None:
 def test_zero_is_off() -> None:
     assert all(Bucket(0).take(0) == 0 for _ in range(1_000))
     assert Bucket(0).take_up_to(0, 100) == 100
+    buckets = Buckets(0)
+    assert buckets.take("a", 0) == 0
+    assert buckets.take_up_to("a", 0, 7) == 7
+    assert len(buckets) == 0
 
 
 def test_a_clock_that_steps_back_gives_nothing() -> None:
@@ -76,3 +81,30 @@ def test_a_clock_that_steps_back_gives_nothing() -> None:
     assert bucket.take(0) > 0
     assert bucket.take(10_500) > 0
     assert bucket.take(11_000) == 0
+
+
+def test_each_key_has_its_own_and_the_longest_unused_goes() -> None:
+    buckets = Buckets(1, keys=2)
+    assert buckets.take("a", 0) == 0
+    assert buckets.take("a", 0) > 0
+    assert buckets.take("b", 0) == 0
+    assert buckets.take_up_to("a", 0, 1) == 0
+    assert buckets.take("c", 0) == 0  # forgets b
+    assert len(buckets) == 2
+    assert buckets.take("a", 0) > 0
+    assert buckets.take("b", 0) == 0
+
+
+def test_concurrent() -> None:
+    connections = Concurrent(2)
+    assert [connections.enter("a") for _ in range(3)] == [True, True, False]
+    assert connections.enter("b")
+    connections.leave("a")
+    assert connections.count("a") == 1
+    assert connections.enter("a")
+    connections.leave("b")
+    assert connections.count("b") == 0
+    with pytest.raises(KeyError):
+        connections.leave("b")
+    unlimited = Concurrent(0)
+    assert all(unlimited.enter("a") for _ in range(100))
