@@ -106,6 +106,9 @@ class Swarm:
         await asyncio.gather(*(viewer.stop() for viewer in self.viewers))
 
     def live_count(self) -> int:
+        """Viewers in the room; once all have left, how many were there in the end."""
+        if self.phase == "done":
+            return self.live_at_end
         return sum(viewer.live for viewer in self.viewers)
 
     def joined_count(self) -> int:
