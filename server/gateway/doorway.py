@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from schemas.codes import CloseCode
 from server.orders.service import OrderService
 from server.rooms.control import RoomControl
 from server.rooms.log import RoomLog
@@ -17,10 +18,16 @@ from server.trust.origins import Origins
 from server.trust.tokens import Tokens
 from server.trust.words import Words
 
-if TYPE_CHECKING:
-    from server.gateway.connection import Connection
-
 Clock = Callable[[], int]
+
+
+class Connected(Protocol):
+    """A connection as upkeep sees it."""
+
+    def tick(self, now: int) -> None:
+        """Check its timeouts."""
+
+    def close(self, code: CloseCode, reason: str = "") -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,4 +57,4 @@ class Doorway:
     addresses: Concurrent
     allowance: Allowance
     draining: bool = False
-    connections: dict[Connection, None] = field(default_factory=dict)
+    connections: dict[Connected, None] = field(default_factory=dict)

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-import msgspec
 import structlog
 from msgspec.structs import replace
 
@@ -32,6 +31,17 @@ from schemas.models import Order, RoomSnapshot
 from server.fanout.broadcast import Broadcast
 from server.rooms.log import RoomLog
 from server.rooms.metrics import RELOADS
+from server.rooms.notices import (
+    DirectNotice,
+    OrderNotice,
+    PresenceNotice,
+    decode_chat,
+    decode_direct,
+    decode_entry,
+    decode_orders,
+    decode_presence,
+    decode_stock,
+)
 from server.rooms.ring import Ring
 from server.rooms.state import RoomState
 from server.valkey import StoreUnavailable
@@ -41,44 +51,6 @@ log = structlog.get_logger("miaodan.rooms")
 RETRY_SECONDS = 0.5
 
 
-class RoomEntry(msgspec.Struct):
-    """Body of an `L` message."""
-
-    epoch: str
-    seq: int
-    event: SequencedEvent
-
-
-class StockNotice(msgspec.Struct):
-    """Body of an `S` message."""
-
-    stock: dict[str, int]
-
-
-class OrderNotice(msgspec.Struct):
-    """One entry of an `O` message."""
-
-    user: str
-    order: msgspec.Raw
-
-
-class DirectNotice(msgspec.Struct):
-    """Body of a `D` message."""
-
-    kind: str
-    user: str
-    until: int | None = None
-    reason: str = ""
-
-
-class PresenceNotice(msgspec.Struct):
-    """Body of an `N` message."""
-
-    online: int
-    peak: int
-    likes: int
-
-
 class Wiring(Protocol):
     """What the composition root lends a room from the other wings."""
 
@@ -86,14 +58,6 @@ class Wiring(Protocol):
         """Available units by sku or sale."""
 
     def decode_order(self, record: bytes) -> Order: ...
-
-
-_ENTRY = msgspec.json.Decoder(RoomEntry)
-_STOCK = msgspec.json.Decoder(StockNotice)
-_ORDERS = msgspec.json.Decoder(list[OrderNotice])
-_DIRECT = msgspec.json.Decoder(DirectNotice)
-_PRESENCE = msgspec.json.Decoder(PresenceNotice)
-_CHAT = msgspec.msgpack.Decoder(list[Danmaku])
 
 
 class LiveRoom:
@@ -188,19 +152,19 @@ class LiveRoom:
         """One message of the room's channel; `R` says that some may have been lost."""
         match kind:
             case b"L":
-                entry = _ENTRY.decode(body)
+                entry = decode_entry(body)
                 self._advance(entry.epoch, entry.seq, entry.event)
             case b"C":
-                self._chat(_CHAT.decode(body))
+                self._chat(decode_chat(body))
             case b"S":
-                self._stock(_STOCK.decode(body).stock)
+                self._stock(decode_stock(body).stock)
             case b"O":
-                for notice in _ORDERS.decode(body):
+                for notice in decode_orders(body):
                     self._order(notice)
             case b"N":
-                self._presence(_PRESENCE.decode(body))
+                self._presence(decode_presence(body))
             case b"D":
-                self._direct(_DIRECT.decode(body))
+                self._direct(decode_direct(body))
             case b"R":
                 self.mend()
             case _:

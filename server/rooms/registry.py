@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import msgspec
 import structlog
 from redis.asyncio import Redis
 
@@ -19,6 +18,7 @@ from server.rooms.bus import RoomBus
 from server.rooms.live import LiveRoom, Wiring
 from server.rooms.log import RoomLog
 from server.rooms.metrics import CHAT_LOST, OPEN_ROOMS
+from server.rooms.notices import encode_chat
 from server.rooms.presence import Presence
 from server.settings import Settings
 from server.valkey import StoreUnavailable, room_channel
@@ -29,8 +29,6 @@ IDLE_BEATS = 30
 """A room without members is kept this many beats, for those who come back."""
 PUBLISH_SECONDS = 0.01
 """Least time between two publishes of one process under load."""
-
-_CHAT = msgspec.msgpack.Encoder()
 
 
 class LiveRooms:
@@ -135,7 +133,7 @@ class LiveRooms:
     async def _publish(self, sent: list[tuple[LiveRoom, list[Danmaku]]]) -> None:
         pipeline = self._client.pipeline(transaction=False)
         for room, messages in sent:
-            pipeline.publish(room_channel(room.id), b"C" + _CHAT.encode(messages))
+            pipeline.publish(room_channel(room.id), b"C" + encode_chat(messages))
         await pipeline.execute()
 
     async def _beats(self) -> None:

@@ -1,0 +1,55 @@
+"""What travels on a room's channel: one kind byte, then one of these bodies."""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas.events import Danmaku, SequencedEvent
+
+
+class RoomEntry(msgspec.Struct):
+    """Body of an `L` message."""
+
+    epoch: str
+    seq: int
+    event: SequencedEvent
+
+
+class StockNotice(msgspec.Struct):
+    """Body of an `S` message."""
+
+    stock: dict[str, int]
+
+
+class OrderNotice(msgspec.Struct):
+    """One entry of an `O` message."""
+
+    user: str
+    order: msgspec.Raw
+
+
+class DirectNotice(msgspec.Struct):
+    """Body of a `D` message."""
+
+    kind: str
+    user: str
+    until: int | None = None
+    reason: str = ""
+
+
+class PresenceNotice(msgspec.Struct):
+    """Body of an `N` message."""
+
+    online: int
+    peak: int
+    likes: int
+
+
+decode_entry = msgspec.json.Decoder(RoomEntry).decode
+decode_stock = msgspec.json.Decoder(StockNotice).decode
+decode_orders = msgspec.json.Decoder(list[OrderNotice]).decode
+decode_direct = msgspec.json.Decoder(DirectNotice).decode
+decode_presence = msgspec.json.Decoder(PresenceNotice).decode
+decode_chat = msgspec.msgpack.Decoder(list[Danmaku]).decode
+encode_chat = msgspec.msgpack.Encoder().encode
+"""Body of a `C` message: an array of danmaku in MessagePack."""
