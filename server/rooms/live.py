@@ -24,6 +24,7 @@ from schemas.events import (
     ProductUnmounted,
     ProductUpdated,
     SaleEnded,
+    SaleSoldOut,
     SequencedEvent,
 )
 from schemas.events import RoomState as RoomStateEvent
@@ -184,8 +185,16 @@ class LiveRoom:
             # The number in the log is as old as the command; this room knows a newer one.
             available = self.state.products[event.product.sku].available
             event = ProductUpdated(seq=seq, product=replace(event.product, available=available))
+        sold_out_with = 0
+        if isinstance(event, SaleSoldOut) and event.sale in self.state.sales:
+            sold_out_with = self.state.sales[event.sale].available
         self.state.apply(seq, event)
         self._ring.append(seq, event)
+        if isinstance(event, SaleSoldOut) and sold_out_with:
+            # A unit came back before the log said that there was none: the number of now comes last.
+            self.state.set_stock({event.sale: sold_out_with})
+            self.broadcast.forget(("stock", event.sale))
+            self.broadcast.state(("stock", event.sale), sold_out_with)
         match event:
             case ProductUnmounted(sku=sku):
                 self.broadcast.forget(("stock", sku))

@@ -1,0 +1,248 @@
+"""A room as a gateway holds it, fed with channel messages; the log behind it is played by a stand-in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+import orjson
+import pytest
+
+from schemas.codecs import JSON
+from schemas.codes import CloseCode, Role, RoomStatus, SalePhase
+from schemas.events import (
+    Danmaku,
+    ProductMounted,
+    ProductUpdated,
+    RoomUpdated,
+    SaleScheduled,
+    SaleSoldOut,
+    SaleStarted,
+    SequencedEvent,
+)
+from schemas.models import Order, Product, Sale, User
+from server.fanout.broadcast import Broadcast
+from server.fanout.member import Member
+from server.fanout.outbox import Outbox
+from server.rooms.live import LiveRoom
+from server.rooms.log import RoomLog
+from server.rooms.notices import encode_chat
+from server.rooms.state import RoomState
+from server.settings import FanoutSettings
+
+pytestmark = pytest.mark.anyio
+
+NOW = 1_790_000_000_000
+
+
+class Log:
+    """The room's log in memory; `trimmed` forgets everything before the present."""
+
+    def __init__(self) -> None:
+        self.events: list[SequencedEvent] = []
+        self.trimmed = False
+        self.reads = 0
+        self.fresh: RoomState | None = None
+
+    async def since(self, room: str, epoch: str, seq: int) -> list[tuple[int, SequencedEvent]] | None:
+        self.reads += 1
+        if self.trimmed:
+            return None
+        return [(number, event) for number, event in enumerate(self.events, 1) if number > seq]
+
+    async def load(self, room: str) -> RoomState | None:
+        return self.fresh
+
+
+class Orders:
+    levels: dict[str, int] = {}  # noqa: RUF012 - replaced, never changed
+
+    async def stock(self, room: str) -> dict[str, int]:
+        return self.levels
+
+    def decode_order(self, record: bytes) -> Order:
+        return msgspec.json.decode(record, type=Order)
+
+
+class Link:
+    framed = False
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.code = 0
+
+    @property
+    def write(self) -> Callable[[bytes], object]:
+        return self.written.append
+
+    def is_open(self) -> bool:
+        return not self.code
+
+    def buffered(self) -> int:
+        return 0
+
+    def close(self, code: int, reason: str) -> None:
+        self.code = code
+
+    def events(self) -> list[dict[str, Any]]:
+        return [event for message in self.written for event in orjson.loads(message)]
+
+
+class House:
+    """A live room with one watching member, and its log."""
+
+    def __init__(self) -> None:
+        self.log = Log()
+        self.orders = Orders()
+        state = RoomState(id="r", epoch="e", title="r", currency="CNY", hosts=["h"], status=RoomStatus.LIVE)
+        loop = asyncio.get_running_loop()
+        self.broadcast = Broadcast(FanoutSettings(tick_ms=0), lambda: NOW, loop)
+        self.published = 0
+        self.room = LiveRoom(state, self.broadcast, cast(RoomLog, self.log), self.orders, 4, 2, self._publish)
+        self.link = Link()
+        member = Member(self.link, JSON, Outbox(1_000, 1_000), "ann", control=False)
+        self.broadcast.join(member)
+
+    def _publish(self) -> None:
+        self.published += 1
+
+    def logged(self, event: SequencedEvent, *, heard: bool = True) -> None:
+        """Into the log, and onto the channel unless the message got lost."""
+        self.log.events.append(event)
+        if heard:
+            body = {"epoch": "e", "seq": len(self.log.events), "event": msgspec.to_builtins(event)}
+            self.room.heard(b"L", msgspec.json.encode(body))
+
+    def told(self) -> list[dict[str, Any]]:
+        self.broadcast.flush()
+        return self.link.events()
+
+    async def mended(self) -> None:
+        task = self.room._mending
+        assert task is not None
+        await task
+
+
+def product(available: int = 5) -> Product:
+    return Product(sku="A", title="A", price=1, available=available)
+
+
+async def test_events_are_applied_once_and_in_order() -> None:
+    house = House()
+    house.logged(ProductMounted(product=product()))
+    house.room.heard(b"L", msgspec.json.encode({"epoch": "e", "seq": 1, "event": {"type": "room.updated"}}))
+    assert [event["type"] for event in house.told()] == ["product.mounted"]
+    assert house.room.state.seq == 1
+
+
+async def test_a_lost_message_is_read_from_the_log() -> None:
+    house = House()
+    house.logged(RoomUpdated(announcement="one"), heard=False)
+    house.logged(RoomUpdated(announcement="two"))
+    await house.mended()
+    assert [event["announcement"] for event in house.told()] == ["one", "two"]
+
+
+async def test_a_renewed_subscription_reads_log_and_stock() -> None:
+    house = House()
+    house.logged(ProductMounted(product=product()))
+    house.told()
+    house.logged(RoomUpdated(announcement="missed"), heard=False)
+    house.orders.levels = {"A": 2}
+    house.room.heard(b"R", b"")
+    await house.mended()
+    assert house.room.ready.is_set()
+    *_, event, numbers = house.told()
+    assert event["announcement"] == "missed" and numbers["stock"] == {"A": 2}
+
+
+async def test_a_log_that_cannot_be_followed_sends_everybody_round_again() -> None:
+    house = House()
+    house.log.trimmed = True
+    fresh = RoomState(id="r", epoch="new", seq=9, title="r", currency="CNY", hosts=["h"])
+    house.log.fresh = fresh
+    house.room.heard(b"R", b"")
+    await house.mended()
+    assert house.link.code == CloseCode.DRAINING and house.room.state is fresh
+
+
+async def test_missed_is_whole_or_nothing() -> None:
+    house = House()
+    for number in range(6):  # the ring keeps four
+        house.logged(RoomUpdated(announcement=str(number)))
+    room = house.room
+    recent = await room.missed("e", 2)
+    assert recent is not None and len(recent) == 4 and house.log.reads == 0
+    older = await room.missed("e", 0)
+    assert older is not None and [e.announcement for e in older if isinstance(e, RoomUpdated)] == list(
+        "012345"
+    )
+    assert await room.missed("e", 6) == []
+    assert await room.missed("other", 5) is None
+    assert await room.missed("e", 7) is None
+    house.log.trimmed = True
+    assert await room.missed("e", 0) is None
+
+
+async def test_stock_is_told_when_it_changed_and_an_older_number_does_not_win() -> None:
+    house = House()
+    house.logged(ProductMounted(product=product(5)))
+    house.room.heard(b"S", b'{"stock":{"A":3,"unknown":7}}')
+    house.logged(ProductUpdated(product=product(5)))  # decided before the three was known
+    mounted, updated, numbers = house.told()
+    assert (mounted["product"]["available"], updated["product"]["available"]) == (5, 3)
+    assert numbers["stock"] == {"A": 3}
+    assert house.room.snapshot().products[0].available == 3
+
+
+async def test_a_unit_that_came_back_outlives_the_sold_out_event() -> None:
+    house = House()
+    sale = Sale(
+        sale="s", sku="A", price=1, starts_at=NOW, ends_at=NOW + 9, phase=SalePhase.SCHEDULED, available=1
+    )
+    house.logged(ProductMounted(product=product()))
+    house.logged(SaleScheduled(sale=sale))
+    house.logged(SaleStarted(sale="s"))
+    house.told()
+    for available in (0, 1):
+        house.room.heard(b"S", msgspec.json.encode({"stock": {"s": available}}))
+        house.told()
+    house.logged(SaleSoldOut(sale="s"))
+    *_, sold_out, numbers = house.told()
+    assert sold_out["type"] == "sale.sold_out" and numbers["stock"] == {"s": 1}
+    assert house.room.snapshot().sales[0].available == 1
+
+
+async def test_mutes_are_kept_told_and_lifted() -> None:
+    house = House()
+    notice = {"kind": "mute", "user": "ann", "until": NOW + 100, "reason": "loud"}
+    house.room.heard(b"D", msgspec.json.encode(notice))
+    assert house.room.muted_until("ann", NOW) == 100
+    assert house.room.muted_until("ann", NOW + 100) is None
+    house.room.heard(b"D", msgspec.json.encode({**notice, "until": None}))
+    assert house.room.muted_until("ann", NOW) == -1
+    house.room.heard(b"D", msgspec.json.encode({**notice, "kind": "unmute", "until": 0}))
+    assert house.room.muted_until("ann", NOW) is None
+    assert [event["until"] for event in house.told()] == [NOW + 100, None, 0]
+
+
+async def test_a_kick_closes_that_users_sockets() -> None:
+    house = House()
+    house.room.heard(b"D", b'{"kind":"kick","user":"bob","reason":""}')
+    assert house.link.code == 0
+    house.room.heard(b"D", b'{"kind":"kick","user":"ann","reason":"spam"}')
+    assert house.link.code == CloseCode.KICKED and house.link.events() == [
+        {"type": "kicked", "reason": "spam"}
+    ]
+
+
+async def test_chat_out_is_bounded_and_published() -> None:
+    house = House()
+    message = Danmaku(message="m", user=User(id="u", name="u", role=Role.VIEWER), text="hi", at=NOW)
+    assert [house.room.say(message) for _ in range(3)] == [True, True, False]
+    assert house.published == 2
+    assert house.room.take_chat() == [message, message] and house.room.take_chat() == []
+    house.room.heard(b"C", encode_chat([message]))
+    assert house.told()[0]["text"] == "hi"
