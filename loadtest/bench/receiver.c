@@ -12,7 +12,7 @@
  * events, on the first viewer alone. */
 #include "wire.h"
 
-#define STALL_MS 500
+#define STALL_MS 2000
 
 static int *fds, *senders;
 static int viewer_count, sender_count, total;

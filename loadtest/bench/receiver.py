@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from loadtest.bench.pacing import Loop, Message, answer, command, send_text, sockets
 
-STALL_S = 0.5
+STALL_S = 2.0
 
 
 class Receiver:

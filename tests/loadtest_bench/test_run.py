@@ -13,7 +13,7 @@ from loadtest.bench.__main__ import main
 
 
 def run(output: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
-    short = ["--seconds", "0.3", "--repeat", "1", "--viewers", "12", "--seed", "7"]
+    short = ["--seconds", "0.5", "--repeat", "1", "--viewers", "12", "--seed", "7"]
     before = os.sched_getaffinity(0)
     code = main([*short, "--output", str(output), *arguments])
     assert os.sched_getaffinity(0) == before
@@ -39,7 +39,7 @@ def test_fan_out_beside_its_floor(
     check_sides(section, {"floor", "pre-framed", "ASGI send"})
     assert section["facts"]["viewers"] == 12
     assert 100 <= section["facts"]["frame_bytes"] <= 250
-    assert 1.0 <= section["facts"]["events_per_frame"] < 1.5
+    assert 1.0 <= section["facts"]["events_per_frame"] < 3
     assert section["facts"]["coalesced_events_per_frame"] > 1.5
     missed = [ratio for ratio in section["ratios"] if ratio["target"] and ratio["value"] < ratio["target"]]
     assert code == bool(missed)
