@@ -1,4 +1,4 @@
-"""What people say in a live room."""
+"""Who comes to a live room, and what they say there."""
 
 from __future__ import annotations
 
@@ -22,3 +22,28 @@ PHRASES = (
     "能便宜点吗",
     "Love this one",
 )
+
+NAMES = (
+    "小鹿",
+    "阿泽",
+    "Mia",
+    "一颗柠檬",
+    "老王",
+    "Luna",
+    "豆豆",
+    "南风",
+    "Kevin",
+    "桃子汽水",
+    "十七",
+    "Ann",
+    "西瓜",
+    "晚安",
+    "Leo",
+    "糖糖",
+)
+
+
+def name_of(index: int) -> str:
+    """The name of the simulated viewer `index`; numbered from the second round on."""
+    turn, place = divmod(index, len(NAMES))
+    return f"{NAMES[place]}{turn + 1}" if turn else NAMES[place]

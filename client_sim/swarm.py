@@ -16,7 +16,7 @@ from client_sim.agreement import Agreement, compare, countdown_skew
 from client_sim.buyers import Buyer
 from client_sim.clock import now_ms
 from client_sim.notices import Joined, Lost, Moved, Notice, OrderSettled, Reply, Talk, Violation
-from client_sim.phrases import PHRASES
+from client_sim.phrases import PHRASES, name_of
 from client_sim.session import ClientSession, Phase
 from client_sim.tally import Tally
 from client_sim.tokens import DemoTokens, TokenSource
@@ -130,10 +130,13 @@ class Swarm:
 
     async def _take_tokens(self) -> list[str]:
         """All tokens beforehand, so that asking for them does not slow the joins."""
-        names = [f"{self._prefix}-{index}" for index in range(self.plan.viewers)]
+        users = [f"{self._prefix}-{index}" for index in range(self.plan.viewers)]
 
         def take() -> list[str]:
-            return [self._tokens.token(name, Role.VIEWER, self.plan.room) for name in names]
+            return [
+                self._tokens.token(user, Role.VIEWER, self.plan.room, name_of(index))
+                for index, user in enumerate(users)
+            ]
 
         return await asyncio.to_thread(take) if isinstance(self._tokens, DemoTokens) else take()
 

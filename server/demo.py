@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO
 
 import click
+import orjson
 
 from server.ops.leash import leashed
 
@@ -116,9 +117,10 @@ class Demo:
         self._wait_room()
         self._announce()
         if self._viewers:
-            buyers = max(1, self._viewers // 10)
+            buyers = max(1, self._viewers // 3)
             crowd = ["--viewers", str(self._viewers), "--buyers", str(buyers), "--pay", "--seconds", "0"]
             crowd += ["--danmaku-rate", "4", "--like-rate", "5", "--think-ms", "4000", "--every", "10"]
+            crowd += ["--json", str(self._directory / "crowd.json")]
             self._spawn(["-m", "client_sim", *common, *crowd])
 
     def _spawn(self, command: list[str]) -> None:
@@ -179,14 +181,34 @@ class Demo:
         if self._server is not None:
             _end(self._server)
 
+    def summary(self) -> str:
+        """What the crowd saw, in one line; empty where there was none."""
+        try:
+            report = orjson.loads((self._directory / "crowd.json").read_bytes())
+        except (OSError, orjson.JSONDecodeError):
+            return ""
+        viewers, delivery = report["viewers"], report["delivery"]["publish_to_receive_ms"]
+        orders = (
+            ", ".join(f"{count} {word}" for word, count in report["orders"]["outcomes"].items()) or "none"
+        )
+        agreed = "all agree on the room" if report["ok"] else "; ".join(report["problems"])
+        return (
+            f"crowd: {viewers['joined']} viewers, publish to receive p99 {delivery['p99']:.0f} ms, "
+            f"orders: {orders}; {agreed}"
+        )
+
     def audit(self) -> int:
         """Compare store and ledger; their word is the exit code."""
+        click.echo(self.summary())
         command = [sys.executable, "-m", "server.cli", "audit", "--data-dir", str(self._directory)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        if not done.returncode:
+            found = orjson.loads(done.stdout)
+            told = f"{len(found['pools'])} pools, {found['total']} units, {found['sold']} sold"
+            click.echo(f"audit: {told}; every unit and every order accounted for")
+            return 0
         click.echo(done.stdout.strip())
-        click.echo(
-            "audit: " + ("every unit and every order accounted for" if not done.returncode else "FAILED")
-        )
+        click.echo("audit: FAILED")
         return done.returncode
 
 
