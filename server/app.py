@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import uuid
@@ -52,6 +53,7 @@ from server.valkey import StoreUnavailable, connect, embedded_url
 
 log = structlog.get_logger("miaodan")
 
+GC_THRESHOLDS = (100_000, 50, 1_000)
 WEBHOOK_KEY_FILE = "webhook.key"
 
 
@@ -177,6 +179,11 @@ class Gateway:
         await self._rooms.start()
         self._spawn(self._clock.run())
         self._spawn(sweep(self.door))
+        # What is there now stays; the rest is mostly acyclic. Collecting it all the time costs a tenth
+        # of an order's way through this process (measured).
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         try:
             yield
         finally:

@@ -74,6 +74,8 @@ class FanoutSettings(Struct, kw_only=True, frozen=True):
 
     tick_ms: Positive = 50
     """Under load a room flushes once per tick; a quiet room flushes at once."""
+    state_ms: Positive = 200
+    """Under load numbers alone (online, likes, stock) flush this often; a stock of 0 goes with the tick."""
     chat_budget: Natural = 100
     """Danmaku per room and flush that everybody gets; the rest is sampled away and counted."""
     soft_mark: Bytes = 64 * 1024

@@ -41,8 +41,11 @@ class Broadcast:
         self._loop = loop
         self._lanes = Lanes(settings.chat_budget)
         self._ticker = Ticker(settings.tick_ms / 1000)
+        self._state_ticker = Ticker(settings.state_ms / 1000)
         self._timer: asyncio.Handle | None = None
+        self._due = 0.0
         self._healthy: dict[Variant, dict[Member, Callable[[bytes], object]]] = {}
+        self._writes: dict[Variant, tuple[Callable[[bytes], object], ...]] = {}
         self._slow: dict[Member, None] = {}
         self._by_user: dict[str, dict[Member, None]] = {}
         self._size = 0
@@ -87,6 +90,7 @@ class Broadcast:
         else:
             variant = (member.codec, member.link.framed)
             self._healthy.setdefault(variant, {})[member] = member.link.write
+            self._writes.pop(variant, None)
 
     def _remove(self, member: Member) -> bool:
         if member in self._slow:
@@ -98,6 +102,7 @@ class Broadcast:
         if group is None or member not in group:
             return False
         del group[member]
+        self._writes.pop(variant, None)
         if not group:
             del self._healthy[variant]
         return True
@@ -149,9 +154,9 @@ class Broadcast:
             self._schedule()
 
     def state(self, key: StateKey, value: StateValue) -> None:
-        """Lane L2."""
+        """Lane L2. Numbers wait longer than words, but not the news that nothing is left."""
         if self._lanes.state(key, value):
-            self._schedule()
+            self._schedule(self._ticker if value == 0 else self._state_ticker)
 
     def forget(self, key: StateKey) -> None:
         self._lanes.forget(key)
@@ -166,6 +171,12 @@ class Broadcast:
     def recall(self, message: str) -> None:
         """Nobody who has not seen this danmaku will."""
         self._lanes.recall(message)
+
+    def reply(self, member: Member, event: Struct) -> None:
+        """Lane L0 to one member, bounded by its outbox."""
+        member.send(event)
+        if member.outbox.flow is Flow.SLOW:
+            self._judge(member)
 
     def direct(self, members: Iterable[Member], event: Struct) -> None:
         """Lane L0 to some members, encoded once per codec."""
@@ -189,14 +200,15 @@ class Broadcast:
             self._timer.cancel()
             self._timer = None
 
-    def _schedule(self) -> None:
+    def _schedule(self, ticker: Ticker | None = None) -> None:
+        now = self._loop.time()
+        due = now + (ticker or self._ticker).due_in(now)
         if self._timer is not None:
-            return
-        delay = self._ticker.due_in(self._loop.time())
-        if delay:
-            self._timer = self._loop.call_later(delay, self.flush)
-        else:
-            self._timer = self._loop.call_soon(self.flush)
+            if self._due <= due:
+                return
+            self._timer.cancel()
+        self._due = due
+        self._timer = self._loop.call_at(due, self.flush) if due > now else self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Write everything pending to everybody."""
@@ -207,6 +219,8 @@ class Broadcast:
             return
         self._ticker.flushed(self._loop.time())
         batch = self._lanes.take()
+        if batch.state:
+            self._state_ticker.flushed(self._loop.time())
         self._write(batch)
         if batch.unshown:
             metrics.CHAT_SKIPPED.labels("budget").inc(len(batch.unshown))
@@ -226,7 +240,11 @@ class Broadcast:
             codec, framed = variant
             frame = batch_bytes(codec, [codec.encode(event) for event in (*batch.sequenced, *tail)], framed)
             metrics.FRAMES.labels("full").inc()
-            for write in tuple(group.values()):
+            # A tuple, as a write may pause its member, which leaves the group.
+            all_writes = self._writes.get(variant)
+            if all_writes is None:
+                all_writes = self._writes[variant] = tuple(group.values())
+            for write in all_writes:
                 write(frame)
             writes += len(group)
             size += len(group) * len(frame)

@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import structlog
+from msgspec import Struct
 
 from schemas.codecs import Codec, choose_codec
 from schemas.codes import CLOSE_REASONS, CloseCode, ErrorCode
-from schemas.commands import Command, Hello, HostCommand, command_type
+from schemas.commands import Command, Hello, HostCommand, OrderGet, command_type
 from schemas.events import Done, Error
 from server.fanout.member import Member
 from server.fanout.outbox import Outbox
@@ -78,7 +79,17 @@ class Socket:
 class Connection:
     """Owns the member of one socket from hello to goodbye; hears of its transport's state."""
 
-    __slots__ = ("_address", "_admission", "_door", "_link", "_room_id", "_viewer", "member", "session")
+    __slots__ = (
+        "_address",
+        "_admission",
+        "_door",
+        "_link",
+        "_room_id",
+        "_viewer",
+        "_work",
+        "member",
+        "session",
+    )
 
     def __init__(
         self,
@@ -95,6 +106,7 @@ class Connection:
         self._address = address
         self._admission: Admission | None = None
         self._viewer: Viewer | None = None
+        self._work: asyncio.Task[None] | None = None
         fanout = door.settings.fanout
         outbox = Outbox(fanout.hard_mark, fanout.slow_timeout_ms)
         self.member = Member(link, codec, outbox, None, control)
@@ -146,6 +158,8 @@ class Connection:
             await self._converse(receive)
         finally:
             self.gone()
+            if self._work is not None:
+                await asyncio.gather(self._work, return_exceptions=True)
             del door.connections[self]
             if admitted:
                 door.addresses.leave(self._address)
@@ -160,27 +174,51 @@ class Connection:
         elif not admitted:
             self.close(CloseCode.OVER_CAPACITY, "too many connections from your address")
 
+    # ---- messages ---------------------------------------------------------------------------
+
+    def heard(self, data: bytes, text: bool) -> bool:
+        """Take a message at once, unless it has to wait its turn."""
+        if self.session.phase is not Phase.LIVE or self._work is not None:
+            return False
+        # JSON is decoded from bytes; the other codec has to see that it got text.
+        self._take(data.decode() if text and not self.member.codec.text else data)
+        return True
+
     async def _converse(self, receive: Receive) -> None:
         while True:
             message = await receive()
             if message["type"] != "websocket.receive":
                 return
+            if self._work is not None:
+                await self._work
             data = message.get("text")
-            if data is None:
-                data = message.get("bytes") or b""
-            for action in self.session.received(data, self._door.clock()):
-                match action:
-                    case Reply(event):
-                        if isinstance(event, Error):
-                            metrics.ERRORS.labels(event.code.value).inc()
-                        self.member.send(event)
-                    case Close(code, reason):
-                        self.close(code, reason)
-                    case Admit(hello):
-                        await self._enter(hello)
-                    case Execute(command):
-                        metrics.COMMANDS.labels(command_type(command)).inc()
-                        await self._execute(command)
+            hello = self._take(data if data is not None else message.get("bytes") or b"")
+            if hello is not None:
+                await self._enter(hello)
+
+    def _take(self, data: bytes | str) -> Hello | None:
+        """Do what the session makes of a message; a hello is left to the caller."""
+        hello = None
+        for action in self.session.received(data, self._door.clock()):
+            match action:
+                case Execute(command):
+                    metrics.COMMANDS.add(command_type(command))
+                    self._execute(command)
+                case Reply(event):
+                    self._say(event)
+                case Close(code, reason):
+                    self.close(code, reason)
+                case Admit(said):
+                    hello = said
+        return hello
+
+    def _say(self, event: Struct) -> None:
+        if isinstance(event, Error):
+            metrics.ERRORS.add(event.code.value)
+        if self._admission is not None:
+            self._admission.room.broadcast.reply(self.member, event)
+        else:
+            self.member.send(event)
 
     # ---- hello ------------------------------------------------------------------------------
 
@@ -195,7 +233,8 @@ class Connection:
                 self.member.send(refused.event)
             self.close(refused.code, refused.reason)
             return
-        except StoreUnavailable:
+        except StoreUnavailable as error:
+            log.warning("a hello met no store", room=self._room_id, error=str(error))
             self.member.send(Error(code=ErrorCode.UNAVAILABLE, message="the store does not answer"))
             self.close(CloseCode.OVER_CAPACITY, "unavailable, come back later")
             return
@@ -226,31 +265,40 @@ class Connection:
 
     # ---- commands ---------------------------------------------------------------------------
 
-    async def _execute(self, command: Command) -> None:
-        if self._viewer is None or self._admission is None:
+    def _execute(self, command: Command) -> None:
+        """Carry a command out; one that has to wait holds up this socket's next ones, nobody else's."""
+        viewer = self._viewer
+        if viewer is None or isinstance(command, Hello):
+            return
+        if isinstance(command, HostCommand | OrderGet):
+            self._work = asyncio.get_running_loop().create_task(self._carry_out(command, viewer))
+            self._work.add_done_callback(self._carried_out)
             return
         try:
-            if isinstance(command, HostCommand):
-                await self._direct(command, self._admission, self._viewer)
-            else:
-                await self._viewer.execute(command)
-        except StoreUnavailable:
-            self._viewer.refuse(
-                command.id if not isinstance(command, Hello) else None,
-                ErrorCode.UNAVAILABLE,
-                "the store does not answer",
-                retry_after_ms=1_000,
-            )
+            viewer.execute(command)
         except Exception:
-            log.exception("a command failed", command=command_type(command), room=self._room_id)
-            self._viewer.refuse(
-                getattr(command, "id", None), ErrorCode.UNAVAILABLE, "something went wrong on our side"
-            )
+            self._failed(command, viewer)
 
-    async def _direct(self, command: HostCommand, admission: Admission, viewer: Viewer) -> None:
+    def _carried_out(self, task: asyncio.Task[None]) -> None:
+        self._work = None
+
+    async def _carry_out(self, command: HostCommand | OrderGet, viewer: Viewer) -> None:
         try:
-            seq = await self._door.control.execute(self._room_id, command, admission.user.id)
+            if isinstance(command, OrderGet):
+                await viewer.look_up(command)
+            else:
+                seq = await self._door.control.execute(self._room_id, command, self.member.user or "")
+                self._say(Done(id=command.id, seq=seq))
         except RoomRefused as refused:
             viewer.refuse(command.id, refused.code, refused.message, field=refused.field)
-            return
-        self.member.send(Done(id=command.id, seq=seq))
+        except StoreUnavailable as error:
+            log.warning("a command met no store", command=command_type(command), error=str(error))
+            message = "the store does not answer"
+            viewer.refuse(command.id, ErrorCode.UNAVAILABLE, message, retry_after_ms=1_000)
+        except Exception:
+            self._failed(command, viewer)
+
+    def _failed(self, command: Command, viewer: Viewer) -> None:
+        log.exception("a command failed", command=command_type(command), room=self._room_id)
+        identifier = getattr(command, "id", None)
+        viewer.refuse(identifier, ErrorCode.UNAVAILABLE, "something went wrong on our side")

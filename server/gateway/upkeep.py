@@ -8,6 +8,7 @@ import structlog
 
 from schemas.codes import CloseCode
 from server.gateway.doorway import Doorway
+from server.ops.tally import flush_all
 
 log = structlog.get_logger("miaodan.gateway")
 
@@ -19,6 +20,7 @@ async def sweep(door: Doorway) -> None:
     """Timeouts of every connection, without a timer each; runs for the life of the process."""
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
+        flush_all()
         now = door.clock()
         for connection in list(door.connections):
             try:

@@ -15,6 +15,7 @@ from schemas.commands import (
     OrderPlace,
     OrderRefund,
     ViewerCommand,
+    command_type,
 )
 from schemas.events import Danmaku, DanmakuAccepted, Error, OrderAccepted, OrderUpdated
 from schemas.models import User
@@ -23,7 +24,6 @@ from server.gateway.doorway import Doorway
 from server.gateway.metrics import ERRORS
 from server.orders.service import Outcome
 from server.rooms.live import LiveRoom
-from server.valkey import StoreUnavailable
 
 
 class Viewer:
@@ -48,7 +48,7 @@ class Viewer:
         order: str | None = None,
     ) -> None:
         """One `error`."""
-        ERRORS.labels(code.value).inc()
+        ERRORS.add(code.value)
         self._reply(
             Error(
                 id=command_id,
@@ -60,13 +60,11 @@ class Viewer:
             )
         )
 
-    def _reply(self, *events: Struct) -> None:
-        self._room.broadcast.direct([self._member], events[0])
-        for event in events[1:]:
-            self._room.broadcast.direct([self._member], event)
+    def _reply(self, event: Struct) -> None:
+        self._room.broadcast.reply(self._member, event)
 
-    async def execute(self, command: ViewerCommand) -> None:
-        """Reply exactly once, now or from a callback (`like` has no reply)."""
+    def execute(self, command: ViewerCommand) -> None:
+        """Reply exactly once, now or from a callback (`like` has no reply). `order.get`: see `look_up`."""
         match command:
             case DanmakuSend():
                 self._speak(command)
@@ -76,10 +74,8 @@ class Viewer:
                 self._place(command)
             case OrderPay() | OrderCancel() | OrderRefund():
                 self._change(command)
-            case OrderGet():
-                await self._get(command)
             case _:
-                self.refuse(command.id if hasattr(command, "id") else None, ErrorCode.INVALID, "not now")
+                raise TypeError(f"{command_type(command)} is not carried out here")
 
     # ---- chat -------------------------------------------------------------------------------
 
@@ -179,18 +175,15 @@ class Viewer:
             order=outcome.order.order if outcome.order is not None else None,
         )
 
-    async def _get(self, command: OrderGet) -> None:
+    async def look_up(self, command: OrderGet) -> None:
+        """Answer `order.get` from the store. Raises StoreUnavailable."""
         if (command.order is None) == (command.request_id is None):
             field = "order" if command.order is None else "request_id"
             self.refuse(command.id, ErrorCode.INVALID, "exactly one of order and request_id", field=field)
             return
-        try:
-            order = await self._door.orders.get(
-                self._room.id, self._user.id, order_id=command.order, request_id=command.request_id
-            )
-        except StoreUnavailable:
-            self.refuse(command.id, ErrorCode.UNAVAILABLE, "the store does not answer", retry_after_ms=1_000)
-            return
+        order = await self._door.orders.get(
+            self._room.id, self._user.id, order_id=command.order, request_id=command.request_id
+        )
         if order is None:
             self.refuse(command.id, ErrorCode.NOT_FOUND, "no such order")
         else:

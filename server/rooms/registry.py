@@ -21,7 +21,7 @@ from server.rooms.metrics import CHAT_LOST, OPEN_ROOMS
 from server.rooms.notices import encode_chat
 from server.rooms.presence import Presence
 from server.settings import Settings
-from server.valkey import StoreUnavailable, room_channel
+from server.valkey import StoreUnavailable, publish_all, room_channel
 
 log = structlog.get_logger("miaodan.rooms")
 
@@ -131,10 +131,9 @@ class LiveRooms:
             await asyncio.sleep(min(PUBLISH_SECONDS, self._settings.fanout.tick_ms / 1000))
 
     async def _publish(self, sent: list[tuple[LiveRoom, list[Danmaku]]]) -> None:
-        pipeline = self._client.pipeline(transaction=False)
-        for room, messages in sent:
-            pipeline.publish(room_channel(room.id), b"C" + encode_chat(messages))
-        await pipeline.execute()
+        await publish_all(
+            self._client, [(room_channel(room.id), b"C" + encode_chat(messages)) for room, messages in sent]
+        )
 
     async def _beats(self) -> None:
         period = self._settings.rooms.presence_ms / 1000

@@ -4,6 +4,7 @@ from server.valkey.client import check_version, connect, store_time
 from server.valkey.embedded import EmbeddedValkey, answers, embedded_url
 from server.valkey.errors import StoreInUse, StoreNotFound, StoreTooOld, StoreUnavailable
 from server.valkey.names import partition_of, partition_tag, room_channel
+from server.valkey.publish import publish_all
 from server.valkey.scripts import Script
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "embedded_url",
     "partition_of",
     "partition_tag",
+    "publish_all",
     "room_channel",
     "store_time",
 ]

@@ -131,6 +131,10 @@ class EmbeddedValkey:
             "appendfsync": "always",
             "no-appendfsync-on-rewrite": "no",
             "aof-load-truncated": "yes",
+            # A rewrite halves the rate of orders while it runs: not for a few seconds' worth of them.
+            "auto-aof-rewrite-min-size": "1gb",
+            # Long listpacks are searched from the front at each access of a buyer's hash.
+            "hash-max-listpack-entries": "32",
             "maxmemory-policy": "noeviction",
         }
         flags = [part for name, value in options.items() for part in (f"--{name}", value)]

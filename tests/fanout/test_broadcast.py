@@ -254,3 +254,25 @@ async def test_a_link_that_pauses_while_it_is_written_does_not_disturb_the_loop(
     broadcast.chat(said(2))
     broadcast.flush()
     assert link.types() == ["danmaku"] and after.types() == ["danmaku", "danmaku"]
+
+
+async def test_numbers_wait_longer_than_words_but_not_a_stock_of_nothing() -> None:
+    broadcast = room(settings=FanoutSettings(tick_ms=20, state_ms=60_000))
+    _, link = viewer(broadcast)
+    broadcast.state(("stock", "a"), 9)
+    await turn()
+    assert [event["stock"] for event in link.events()] == [{"a": 9}], "quiet: at once"
+    broadcast.state(("stock", "a"), 8)
+    await asyncio.sleep(0.04)
+    assert len(link.written) == 1
+    broadcast.state(("stock", "a"), 0)
+    async with asyncio.timeout(5):
+        while len(link.written) < 2:
+            await asyncio.sleep(0.005)
+    assert link.events()[-1]["stock"] == {"a": 0}
+    broadcast.state(("online", ""), 7)
+    broadcast.chat(said(1))
+    async with asyncio.timeout(5):
+        while len(link.written) < 3:
+            await asyncio.sleep(0.005)
+    assert link.types()[-2:] == ["room.state", "danmaku"], "numbers ride along with words"

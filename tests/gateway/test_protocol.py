@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
@@ -36,6 +37,9 @@ class Heard:
     def _note(self, word: str) -> None:
         self.said.append(word)
         self.changed.set()
+
+    def heard(self, data: bytes, text: bool) -> bool:
+        return False
 
     def paused(self) -> None:
         self._note("paused")
@@ -82,6 +86,8 @@ async def serving(application: Application) -> AsyncIterator[str]:
         finally:
             server.should_exit = True
             await task
+            for name in ("uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
+                logging.getLogger(name).setLevel(logging.NOTSET)  # uvicorn sets them for the whole process
 
 
 def _nothing() -> Any:
@@ -234,3 +240,38 @@ async def test_the_listener_hears_that_the_peer_left() -> None:
         await client.close()
         await heard.until("gone")
     assert heard.said.count("gone") == 1
+
+
+async def test_a_listener_may_take_messages_at_once_and_leave_others_to_the_queue() -> None:
+    class Taking(Heard):
+        def heard(self, data: bytes, text: bool) -> bool:
+            self.said.append(f"{'text' if text else 'bytes'} {data.decode()}")
+            return data != b"leave me"
+
+    heard = Taking()
+    queued: list[str] = []
+
+    async def application(writer: FrameWriter, receive: Any) -> None:
+        writer.attach(heard, 1_000, 10_000)
+        while (message := await receive())["type"] == "websocket.receive":
+            queued.append(message["text"])
+            writer(wire_frame(b"done", True))
+
+    async with serving(application) as url, connect(url) as client:
+        await client.send("one")
+        await client.send(b"two")
+        await client.send("leave me")
+        assert await client.recv() == "done"
+    assert heard.said[:3] == ["text one", "bytes two", "text leave me"] and queued == ["leave me"]
+
+
+async def test_text_that_is_not_utf8_fails_the_connection_and_is_offered_to_nobody() -> None:
+    heard = Heard()
+
+    async def application(writer: FrameWriter, receive: Any) -> None:
+        writer.attach(heard, 1_000, 10_000)
+        await until_closed(receive)
+
+    async with serving(application) as url, connect(url) as client:
+        client.transport.write(b"\x81\x82\x00\x00\x00\x00\xff\xfe")
+        assert await code_of(client) == 1007

@@ -15,6 +15,8 @@ SEQUENCED = {"room.updated", "product.mounted", "product.pinned"}
 
 async def live_room(control: Client, *products: dict[str, object]) -> None:
     assert (await control.ask("room.start"))["type"] == "done"
+    if not any(event.get("status") == "live" for event in control.events):
+        await control.wait_for("room.updated", status="live")  # told here, it is known here
     for item in products:
         reply = await control.ask("product.mount", product=item)
         assert reply["type"] == "done", reply

@@ -31,8 +31,14 @@ from tests.orders.model import Model, ModelPool
 from tests.orders.shop import ROOM, SHORT, Shop, accepted
 
 USERS = ("ann", "bob")
-SALE = "s1"
-quantities = st.integers(1, 4)
+SALES = ("s1", "s2")
+POOLS = ("lamp", *SALES)
+EFFECTS = {
+    "pay": sources(Action.PAY) | sources(Action.PAY_LATE),
+    "cancel": sources(Action.CANCEL),
+    "refund": sources(Action.REFUND),
+}
+quantities = st.sampled_from([1, 1, 2, 3])
 
 
 class PoolMachine(RuleBasedStateMachine):
@@ -69,7 +75,7 @@ class PoolMachine(RuleBasedStateMachine):
         pool.total -= pool.available
         pool.open, pool.available = False, 0
 
-    @rule(name=st.sampled_from(["lamp", SALE]), delta=st.integers(-4, 4))
+    @rule(name=st.sampled_from(POOLS), delta=st.integers(-4, 4))
     def restock(self, name: str, delta: int) -> None:
         sku, sale = (name, None) if name == "lamp" else (None, name)
         pool = self.model.pools.get(name)
@@ -88,12 +94,13 @@ class PoolMachine(RuleBasedStateMachine):
             pool.available += delta
             assert left == pool.available >= 0
 
-    @precondition(lambda self: SALE not in self.model.pools)
-    @rule(stock=st.integers(1, 6), limit=st.none() | st.integers(1, 3))
+    @precondition(lambda self: len(self.model.pools) < len(POOLS))
+    @rule(stock=st.integers(1, 6), limit=st.none() | st.integers(2, 5))
     def schedule(self, stock: int, limit: int | None) -> None:
+        sale = next(name for name in SALES if name not in self.model.pools)
         product = self.model.pools["lamp"]
         try:
-            self.runner.run(self.shop.schedule(SALE, stock=stock, price=99, per_user_limit=limit))
+            self.runner.run(self.shop.schedule(sale, stock=stock, price=99, per_user_limit=limit))
         except OrderError as error:
             assert error.code is (ErrorCode.CONFLICT if product.open else ErrorCode.NOT_FOUND)
             assert not product.open or product.available < stock
@@ -101,13 +108,14 @@ class PoolMachine(RuleBasedStateMachine):
             assert product.open
             product.total -= stock
             product.available -= stock
-            self.model.pools[SALE] = ModelPool(99, limit, "lamp", True, stock, stock, True)
+            self.model.pools[sale] = ModelPool(99, limit, "lamp", True, stock, stock, True)
 
-    @precondition(lambda self: SALE in self.model.pools)
+    @precondition(lambda self: len(self.model.pools) > 1)
     @rule()
     def close_sale(self) -> None:
-        assert self.runner.run(self.shop.service.close_sale(ROOM, SALE, "cancelled")) == "cancelled"
-        pool, home = self.model.pools[SALE], self.model.pools["lamp"]
+        sale = next(reversed(self.model.pools))
+        assert self.runner.run(self.shop.service.close_sale(ROOM, sale, "cancelled")) == "cancelled"
+        pool, home = self.model.pools[sale], self.model.pools["lamp"]
         pool.total -= pool.available
         home.total += pool.available
         home.available += pool.available
@@ -117,13 +125,13 @@ class PoolMachine(RuleBasedStateMachine):
 
     @rule(
         user=st.sampled_from(USERS),
-        name=st.sampled_from(["lamp", SALE]),
+        name=st.sampled_from(POOLS),
         quantity=quantities,
-        request=st.sampled_from([f"r{n}" for n in range(12)]),
+        request=st.integers(0, 30).map(str),
         pay=st.booleans(),
     )
     def place(self, user: str, name: str, quantity: int, request: str, pay: bool) -> None:
-        sale = name if name == SALE else None
+        sale = name if name in SALES else None
         outcome: Outcome = self.runner.run(
             self.shop.place(user, "lamp", sale=sale, request_id=request, quantity=quantity, pay=pay)
         )
@@ -196,7 +204,11 @@ class PoolMachine(RuleBasedStateMachine):
             self.model.give_back(order)
 
     def command(self, data: st.DataObject, what: str) -> tuple[str, Outcome]:
-        order = data.draw(st.sampled_from(sorted(self.model.orders)))
+        """Carry a command out on any order, more often on one where it does something."""
+        orders, does = self.model.orders, EFFECTS[what]
+        useful = [name for name, order in orders.items() if order.life.status in does]
+        anything = st.sampled_from(sorted(orders))
+        order = data.draw(st.sampled_from(sorted(useful)) | anything if useful else anything)
         user = self.model.orders[order].user
         call = {"pay": self.shop.pay, "cancel": self.shop.cancel, "refund": self.shop.refund}[what]
         return order, self.runner.run(call(order, user))
@@ -234,6 +246,7 @@ class PoolMachine(RuleBasedStateMachine):
                 orders_refunded=self.model.count(name, frozenset({OrderStatus.REFUNDED})),
                 revenue=self.model.revenue(name),
                 is_sale=pool.is_sale,
+                sku="lamp",
             )
             for name, pool in self.model.pools.items()
         }
@@ -270,7 +283,7 @@ def test_pools_are_what_the_model_says(store_url: str) -> None:
         machine,
         settings=settings(
             max_examples=20,
-            stateful_step_count=30,
+            stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             database=None,
