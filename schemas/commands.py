@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -267,6 +267,13 @@ ControlCommand = ViewerCommand | HostCommand
 Command = ControlCommand
 
 
+HOST_COMMANDS = frozenset(get_args(HostCommand))
+"""The classes of `HostCommand`: a look into a set is cheaper than into a union."""
+TYPES: dict[type[msgspec.Struct], str] = {
+    kind: str(kind.__struct_config__.tag) for kind in get_args(ControlCommand)
+}
+
+
 def command_type(command: msgspec.Struct) -> str:
-    """The `type` a command travels under, e.g. `order.place`."""
-    return str(command.__struct_config__.tag)
+    """The `type` a command (or an event) travels under, e.g. `order.place`."""
+    return TYPES.get(type(command)) or str(command.__struct_config__.tag)

@@ -50,7 +50,7 @@ class Member:
 
     def send_encoded(self, events: Sequence[bytes]) -> bool:
         """One batch of events that this member's codec encoded."""
-        if self.outbox.flow is Flow.CLOSED or not self.link.is_open():
+        if self.outbox.flow is Flow.CLOSED:  # as soon as no frame may be written
             return False
         self.link.write(batch_bytes(self.codec, events, self.link.framed))
         return True

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from schemas.codecs import Codec, choose_codec
 from schemas.codes import CLOSE_REASONS, CloseCode, ErrorCode
-from schemas.commands import Command, Hello, HostCommand, OrderGet, command_type
+from schemas.commands import HOST_COMMANDS, Command, Hello, HostCommand, OrderGet, command_type
 from schemas.events import Done, Error
 from server.fanout.member import Member
 from server.fanout.outbox import Outbox
@@ -126,6 +126,7 @@ class Connection:
     def gone(self) -> None:
         """No frame may be written any more."""
         self.session.closing()
+        self.member.outbox.closed()
         if self._admission is not None:
             self._admission.room.broadcast.leave(self.member)
 
@@ -270,7 +271,7 @@ class Connection:
         viewer = self._viewer
         if viewer is None or isinstance(command, Hello):
             return
-        if isinstance(command, HostCommand | OrderGet):
+        if isinstance(command, OrderGet) or type(command) in HOST_COMMANDS:
             self._work = asyncio.get_running_loop().create_task(self._carry_out(command, viewer))
             self._work.add_done_callback(self._carried_out)
             return
@@ -282,19 +283,19 @@ class Connection:
     def _carried_out(self, task: asyncio.Task[None]) -> None:
         self._work = None
 
-    async def _carry_out(self, command: HostCommand | OrderGet, viewer: Viewer) -> None:
+    async def _carry_out(self, command: Command, viewer: Viewer) -> None:
         try:
             if isinstance(command, OrderGet):
                 await viewer.look_up(command)
-            else:
+            elif isinstance(command, HostCommand):
                 seq = await self._door.control.execute(self._room_id, command, self.member.user or "")
                 self._say(Done(id=command.id, seq=seq))
         except RoomRefused as refused:
-            viewer.refuse(command.id, refused.code, refused.message, field=refused.field)
+            viewer.refuse(getattr(command, "id", None), refused.code, refused.message, field=refused.field)
         except StoreUnavailable as error:
             log.warning("a command met no store", command=command_type(command), error=str(error))
-            message = "the store does not answer"
-            viewer.refuse(command.id, ErrorCode.UNAVAILABLE, message, retry_after_ms=1_000)
+            message, identifier = "the store does not answer", getattr(command, "id", None)
+            viewer.refuse(identifier, ErrorCode.UNAVAILABLE, message, retry_after_ms=1_000)
         except Exception:
             self._failed(command, viewer)
 

@@ -6,14 +6,13 @@ who may say what, and every close the conversation itself can lead to are decide
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from msgspec import Struct
 
 from schemas.codecs import BadCommand, Codec
 from schemas.codes import MAX_STRIKES, CloseCode, ErrorCode, Role
-from schemas.commands import Command, Hello, HostCommand, Ping, command_type
+from schemas.commands import HOST_COMMANDS, Command, Hello, Ping, command_type
 from schemas.events import Error, Pong
 from server.settings import GatewaySettings
 from server.trust.limits import Bucket
@@ -27,27 +26,23 @@ class Phase(Enum):
     CLOSING = "closing"
 
 
-@dataclass(frozen=True, slots=True)
-class Admit:
+class Admit(Struct, frozen=True, gc=False):
     """Check the hello and answer with `Session.admitted` or a close."""
 
     hello: Hello
 
 
-@dataclass(frozen=True, slots=True)
-class Execute:
+class Execute(Struct, frozen=True, gc=False):
     """Carry the command out and reply."""
 
     command: Command
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True, gc=False):
     event: Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(Struct, frozen=True, gc=False):
     code: CloseCode
     reason: str = ""
 
@@ -115,7 +110,7 @@ class Session:
         wait = self._commands.take(now)
         if wait:
             return [Reply(_error(command, ErrorCode.RATE_LIMITED, "too many commands", retry_after_ms=wait))]
-        if isinstance(command, HostCommand) and not self.control:
+        if not self.control and type(command) in HOST_COMMANDS:
             message = f"{command_type(command)} belongs on the control socket"
             return [Reply(_error(command, ErrorCode.FORBIDDEN, message))]
         if not permitted(self.role, command_type(command)):

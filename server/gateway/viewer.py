@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from schemas.codes import ErrorCode, RoomStatus
 from schemas.commands import (
+    Command,
     DanmakuSend,
     Like,
     OrderCancel,
@@ -14,7 +15,6 @@ from schemas.commands import (
     OrderPay,
     OrderPlace,
     OrderRefund,
-    ViewerCommand,
     command_type,
 )
 from schemas.events import Danmaku, DanmakuAccepted, Error, OrderAccepted, OrderUpdated
@@ -63,7 +63,7 @@ class Viewer:
     def _reply(self, event: Struct) -> None:
         self._room.broadcast.reply(self._member, event)
 
-    def execute(self, command: ViewerCommand) -> None:
+    def execute(self, command: Command) -> None:
         """Reply exactly once, now or from a callback (`like` has no reply). `order.get`: see `look_up`."""
         match command:
             case DanmakuSend():

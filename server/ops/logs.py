@@ -45,7 +45,9 @@ def configure_logs(log_format: str, level: str, *, role: str, stream: TextIO | N
             structlog.processors.JSONRenderer(serializer=_json),
         ]
     else:
-        last = [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+        # Plain: a traceback with local variables would write tokens into logs.
+        plain = structlog.dev.plain_traceback
+        last = [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=plain)]
     handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
