@@ -42,6 +42,7 @@ class ServerSide:
         """One window with so many danmaku under way; raises ProgramFailed when some were refused."""
         receiver = self._receiver
         receiver.ask(f"text {TEXT_BYTES}")
+        receiver.ask("awake 1")
         receiver.ask(f"send {under_way} {under_way}")
         time.sleep(WARM_UP_S)
         foreign = Foreign(self._plan.placement)
@@ -50,6 +51,7 @@ class ServerSide:
         after, cpu = receiver.ask("snap"), cpu_ns(self._server.gateway) - cpu
         share = foreign.share(cpu)
         receiver.ask("stop")
+        receiver.ask("awake 0")
         moved = {name: after[name] - before[name] for name in after}
         if moved["errors"] or moved["closed"] or not moved["danmaku_frames"]:
             raise ProgramFailed("receiver", f"{moved}; {receiver.complaints()}; {self._server.said()}")
@@ -82,12 +84,14 @@ class FloorSide:
 
     def sample(self, frame_bytes: int) -> Sample:
         """One window of frames of that size."""
+        self._receiver.ask("awake 1")
         self._run(frame_bytes, WARM_UP_S)
         before = self._receiver.ask("snap")
         foreign = Foreign(self._plan.placement)
         done = self._run(frame_bytes, self._plan.seconds)
         share = foreign.share(done["cpu_ns"])
         after = self._receiver.ask("snap")
+        self._receiver.ask("awake 0")
         return Sample(
             count=done["writes"],
             cpu_ns=done["cpu_ns"],

@@ -5,6 +5,8 @@
  *   send W B     begin with B danmaku at once; the next goes out when one was accepted, as long as
  *                fewer than W are under way (sent, and not yet seen on the first viewer)
  *   stop         send no more
+ *   awake 0|1    whether to poll without sleeping: waking a sleeping receiver is paid by whoever
+ *                writes to it, and a slower sender would pay it more often than the floor beside it
  *   snap         counters since the start
  *
  * With one under way a flush carries one event; the first viewer gets its frame first, so the next
@@ -22,7 +24,7 @@ static struct kept {
     uint8_t bytes[KEEP_SIZE];
     size_t size;
 } *kept; /* of the first viewer, then of each sender: their frames are read in full */
-static int window, burst, under_way, ready, turn;
+static int window, burst, under_way, ready, turn, awake;
 static size_t text_size = 8;
 static uint32_t seed;
 static uint64_t last_seen;
@@ -127,6 +129,8 @@ static int obey(void) {
     } else if (sscanf(line, "send %d %d", &window, &burst) == 2) {
         if (sender_count == 0) window = 0;
         begin();
+    } else if (strncmp(line, "awake ", 6) == 0) {
+        awake = atoi(line + 6);
     } else if (strncmp(line, "stop", 4) == 0) {
         window = 0;
     }
@@ -143,6 +147,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: receiver VIEWERS SENDERS SEED\n");
         return 2;
     }
+    if (nice(10) < 0 && errno) die("nice"); /* the store shares this CPU and goes first */
     int *viewers = parse_fds(argv[1], &viewer_count);
     senders = parse_fds(argv[2], &sender_count);
     seed = (uint32_t)strtoul(argv[3], NULL, 10) | 1u;
@@ -158,7 +163,7 @@ int main(int argc, char **argv) {
     watch(epoll, STDIN_FILENO, STDIN_TAG);
     static struct epoll_event events[1024];
     for (;;) {
-        int ready = epoll_wait(epoll, events, 1024, window > 0 ? STALL_MS : -1);
+        int ready = epoll_wait(epoll, events, 1024, awake ? 0 : window > 0 ? STALL_MS : -1);
         if (ready < 0 && errno != EINTR) die("epoll_wait");
         for (int i = 0; i < ready; i++) {
             if (events[i].data.u32 != STDIN_TAG) drain(epoll, events[i].data.u32);
