@@ -9,11 +9,10 @@ from msgspec import Struct
 from redis.asyncio import Redis
 
 from server.orders.books import LedgerBooks, LedgerPool, PoolName, StoreBooks, StorePool, read_store
-from server.orders.errors import store_errors
 from server.orders.keys import KeyBook
 from server.orders.ledger import Ledger
 from server.settings import OrderSettings
-from server.valkey import store_time
+from server.valkey import store_errors, store_time
 
 _SHOWN = 100
 """Problems of one kind that are named one by one."""

@@ -16,8 +16,8 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
-from server.orders.errors import LOST, nothing_ran
 from server.orders.metrics import BATCH, CALLS, LOST_CALLS, WAITING
+from server.valkey import LOST, nothing_ran
 
 log = structlog.get_logger("miaodan.orders")
 

@@ -18,7 +18,7 @@ from schemas.codecs import split_error
 from schemas.codes import ErrorCode
 from schemas.http import PaymentNotice, PaymentRecorded
 from server.orders.changes import Code
-from server.orders.errors import OrderError, store_errors
+from server.orders.errors import OrderError
 from server.orders.keys import PartitionKeys
 from server.orders.lanes import Unanswered
 from server.orders.metrics import NOTICES
@@ -27,7 +27,7 @@ from server.orders.provider import Charge, PaymentProvider, PaymentRefused, Sand
 from server.orders.records import NoticeRow, StoredOrder
 from server.orders.scripts import NOTICE
 from server.orders.service import OrderService
-from server.valkey import StoreUnavailable, store_time
+from server.valkey import StoreUnavailable, store_errors, store_time
 
 __all__ = ["Charge", "PaymentDesk", "PaymentProvider", "PaymentRefused", "SandboxProvider", "sign"]
 

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from schemas.codes import ErrorCode
-from server.orders.errors import OrderError, store_errors
+from server.orders.errors import OrderError
 from server.orders.keys import KeyBook, PoolKeys, RoomKeys, new_operation_id
 from server.orders.pipe import call_script
 from server.orders.scripts import CLOSE_SALE, MOUNT, RESTOCK, SCHEDULE, UNMOUNT, UPDATE
 from server.settings import OrderSettings
-from server.valkey import Script
+from server.valkey import Script, store_errors
 
 MOST_STOCK = 10**9
 _CLOCK_GRACE_MS = 2_000

@@ -18,7 +18,7 @@ from schemas.models import Order
 from server.orders.cashier import Cashier
 from server.orders.changes import Change, Changed, Operation
 from server.orders.errands import Errands
-from server.orders.errors import OrderError, store_errors
+from server.orders.errors import OrderError
 from server.orders.keys import PartitionKeys, new_order_id
 from server.orders.lanes import Fate, Unanswered
 from server.orders.lifecycle import UNFINISHED
@@ -30,7 +30,7 @@ from server.orders.provider import PaymentProvider
 from server.orders.records import StoredOrder, decode_stored, encode_head
 from server.orders.reservations import Done, Reservation
 from server.settings import OrderSettings
-from server.valkey import StoreUnavailable
+from server.valkey import StoreUnavailable, store_errors
 
 __all__ = ["Done", "DueSale", "OrderService", "Outcome", "PoolCounts"]
 

@@ -22,9 +22,9 @@ from schemas.models import RoomSnapshot
 from server.rooms import metrics
 from server.rooms.rules import Refused
 from server.rooms.state import RoomState
-from server.rooms.store import LIVE_ROOMS, room_key, room_lock, store_errors
+from server.rooms.store import LIVE_ROOMS, room_key, room_lock
 from server.settings import RoomSettings
-from server.valkey import Script, room_channel, store_time
+from server.valkey import Script, room_channel, store_errors, store_time
 
 PAGE = 100
 """Rooms in one answer of `live` at most."""

@@ -10,8 +10,8 @@ from redis.asyncio import Redis
 from schemas.codes import ErrorCode
 from schemas.models import MAX_SAFE_INTEGER
 from server.rooms.rules import Refused
-from server.rooms.store import room_key, store_errors
-from server.valkey import Script, room_channel
+from server.rooms.store import room_key
+from server.valkey import Script, room_channel, store_errors
 
 FOREVER = MAX_SAFE_INTEGER
 """The deadline of what lasts until it is lifted."""

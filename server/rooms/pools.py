@@ -7,8 +7,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from schemas.codes import ErrorCode
 from server.rooms.rules import Refused
-from server.rooms.store import store_errors
-from server.valkey import StoreUnavailable
+from server.valkey import StoreUnavailable, store_errors
 
 T = TypeVar("T")
 

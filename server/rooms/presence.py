@@ -8,9 +8,9 @@ from __future__ import annotations
 import msgspec
 from redis.asyncio import Redis
 
-from server.rooms.store import room_key, store_errors
+from server.rooms.store import room_key
 from server.settings import RoomSettings
-from server.valkey import Script, room_channel
+from server.valkey import Script, room_channel, store_errors
 
 SILENT_PERIODS = 3
 _report = Script.from_package("server.rooms", "lua/presence.lua")

@@ -19,9 +19,8 @@ from server.rooms import metrics
 from server.rooms.log import RoomLog, SequenceConflict
 from server.rooms.pools import D, DuePools, close_sale
 from server.rooms.sales import due_events
-from server.rooms.store import store_errors
 from server.settings import OrderSettings
-from server.valkey import StoreUnavailable
+from server.valkey import StoreUnavailable, store_errors
 
 PASS = 500
 """Due sales taken in one pass at most."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import LockError, ReadOnlyError, RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import LockError, RedisError
 
 from schemas.codes import ErrorCode
 from server.rooms.rules import Refused
-from server.valkey import StoreUnavailable
+from server.valkey import store_errors
 
 LIVE_ROOMS = "miaodan:rooms:live"
 """Sorted set, all scores 0: rooms that went live and have not ended. May name others; never misses one."""
@@ -28,18 +26,6 @@ _logger = structlog.get_logger(__name__)
 def room_key(room: str, part: str) -> str:
     """The room's key `part`; all of a room's keys share one slot."""
     return f"{{room:{room}}}:{part}"
-
-
-@contextmanager
-def store_errors() -> Iterator[None]:
-    """Raise StoreUnavailable for whatever says that the store was out of reach.
-
-    What was sent before may or may not have run: the caller asks again, it does not assume.
-    """
-    try:
-        yield
-    except (RedisConnectionError, RedisTimeoutError, ReadOnlyError, OSError) as error:
-        raise StoreUnavailable(f"the store did not answer: {error}") from error
 
 
 @asynccontextmanager

@@ -2,12 +2,21 @@
 
 from server.valkey.client import check_version, connect, store_time
 from server.valkey.embedded import EmbeddedValkey, answers, embedded_url
-from server.valkey.errors import StoreInUse, StoreNotFound, StoreTooOld, StoreUnavailable
+from server.valkey.errors import (
+    LOST,
+    StoreInUse,
+    StoreNotFound,
+    StoreTooOld,
+    StoreUnavailable,
+    nothing_ran,
+    store_errors,
+)
 from server.valkey.names import partition_of, partition_tag, room_channel
 from server.valkey.publish import publish_all
 from server.valkey.scripts import Script
 
 __all__ = [
+    "LOST",
     "EmbeddedValkey",
     "Script",
     "StoreInUse",
@@ -18,9 +27,11 @@ __all__ = [
     "check_version",
     "connect",
     "embedded_url",
+    "nothing_ran",
     "partition_of",
     "partition_tag",
     "publish_all",
     "room_channel",
+    "store_errors",
     "store_time",
 ]
