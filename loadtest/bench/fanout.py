@@ -25,6 +25,9 @@ COALESCED = 64
 TURN = {"MIAODAN_FANOUT__TICK_MS": "1"}
 """The shortest tick there is: a flush as soon as the last one is done."""
 SOCKET_BUFFER = 64 * 1024
+SAME_RATE = "floor at its rate"
+"""The floor again, writing no faster than the server did: a receiver that falls behind takes several
+frames at a time and acknowledges them together, which makes a faster sender's writes cheaper."""
 
 
 class ServerSide:
@@ -82,13 +85,14 @@ class FloorSide:
         for link in near:
             link.close()
 
-    def sample(self, frame_bytes: int) -> Sample:
-        """One window of frames of that size."""
+    def sample(self, frame_bytes: int, per_second: float = 0) -> Sample:
+        """One window of frames of that size, at once or at so many writes per second."""
+        period_us = round(self._plan.viewers * 1e6 / per_second) if per_second else 0
         self._receiver.ask("awake 1")
-        self._run(frame_bytes, WARM_UP_S)
+        self._run(frame_bytes, WARM_UP_S, period_us)
         before = self._receiver.ask("snap")
         foreign = Foreign(self._plan.placement)
-        done = self._run(frame_bytes, self._plan.seconds)
+        done = self._run(frame_bytes, self._plan.seconds, period_us)
         share = foreign.share(done["cpu_ns"])
         after = self._receiver.ask("snap")
         self._receiver.ask("awake 0")
@@ -105,8 +109,8 @@ class FloorSide:
             },
         )
 
-    def _run(self, frame_bytes: int, seconds: float) -> Answer:
-        return self._program.ask(f"run {frame_bytes} {round(seconds * 1000)}", seconds + 10)
+    def _run(self, frame_bytes: int, seconds: float, period_us: int) -> Answer:
+        return self._program.ask(f"run {frame_bytes} {round(seconds * 1000)} {period_us}", seconds + 10)
 
 
 class Foreign:
@@ -155,12 +159,15 @@ def measure(plan: Plan) -> Section:
         asgi = ServerSide(plan, False, stack)
         floor = FloorSide(plan, plan.floor, stack) if plan.floor is not None else None
         frame_bytes = round(preframed.sample().extra["frame_bytes"])
-        taken: dict[str, list[Sample]] = {"floor": [], "pre-framed": [], "ASGI send": []}
+        taken: dict[str, list[Sample]] = {"floor": [], SAME_RATE: [], "pre-framed": [], "ASGI send": []}
         for turn in range(plan.repeat):
             plan.say(f"fan-out: {turn + 1} of {plan.repeat}")
             if floor is not None:
                 taken["floor"].append(floor.sample(frame_bytes))
-            taken["pre-framed"].append(preframed.sample())
+            ours = preframed.sample()
+            taken["pre-framed"].append(ours)
+            if floor is not None:
+                taken[SAME_RATE].append(floor.sample(frame_bytes, ours.count * 1e9 / ours.wall_ns))
             taken["ASGI send"].append(asgi.sample())
         coalesced = preframed.sample(COALESCED)
     return _section(plan, frame_bytes, taken, coalesced)
@@ -173,6 +180,7 @@ def _section(plan: Plan, frame_bytes: int, taken: dict[str, list[Sample]], coale
     notes = []
     if "floor" in sides:
         ratios.append(Ratio("pre-framed / floor", ours / sides["floor"].per_core.median, FANOUT_TARGET))
+        ratios.append(Ratio(f"pre-framed / {SAME_RATE}", ours / sides[SAME_RATE].per_core.median))
     else:
         notes.append("The floor is left out: it is a C program, and there is no compiler here.")
     ratios.append(Ratio("pre-framed / ASGI send", ours / sides["ASGI send"].per_core.median))

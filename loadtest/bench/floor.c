@@ -1,7 +1,9 @@
 /* The floor: what one core can do at best. Bare non-blocking send() of one same frame to every socket.
  *
  * floor SOCKETS                      descriptors as "3,4,5"
- *   run FRAME_BYTES MILLISECONDS     round after round over all sockets; a full socket is waited for
+ *   run FRAME_BYTES MILLISECONDS PERIOD_US
+ *                                    round after round over all sockets, a round each PERIOD_US (0: at
+ *                                    once); a full socket is waited for
  *
  * A "send" here is one frame accepted by the kernel in full. */
 #include "wire.h"
@@ -32,7 +34,7 @@ static int send_frame(int fd, const uint8_t *frame, size_t size) {
     return 1;
 }
 
-static void run(const int *fds, int count, size_t size, uint64_t milliseconds) {
+static void run(const int *fds, int count, size_t size, uint64_t milliseconds, uint64_t period_us) {
     uint8_t *frame = must_calloc(1, size);
     size_t head = size < 128 ? 2 : 4;
     frame[0] = 0x82;
@@ -52,6 +54,12 @@ static void run(const int *fds, int count, size_t size, uint64_t milliseconds) {
         }
         rounds++;
         now = clock_ns(CLOCK_MONOTONIC);
+        uint64_t due = start + rounds * period_us * 1000u;
+        if (due > now) {
+            struct timespec until = {(time_t)(due / 1000000000u), (long)(due % 1000000000u)};
+            clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+            now = clock_ns(CLOCK_MONOTONIC);
+        }
     }
     printf("{\"writes\":%lu,\"rounds\":%lu,\"blocked\":%lu,\"partial\":%lu,\"cpu_ns\":%lu,\"wall_ns\":%lu}\n", writes,
            rounds, blocked, partial, clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu, now - start);
@@ -68,9 +76,10 @@ int main(int argc, char **argv) {
     }
     int *fds = parse_fds(argv[1], &count);
     while (read_command(line, sizeof line)) {
-        unsigned long size, milliseconds;
-        if (sscanf(line, "run %lu %lu", &size, &milliseconds) != 2 || size < 6 || size > 60000) return 2;
-        run(fds, count, size, milliseconds);
+        unsigned long size, milliseconds, period;
+        if (sscanf(line, "run %lu %lu %lu", &size, &milliseconds, &period) != 3) return 2;
+        if (size < 6 || size > 60000) return 2;
+        run(fds, count, size, milliseconds, period);
     }
     return 0;
 }

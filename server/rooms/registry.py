@@ -21,7 +21,7 @@ from server.rooms.metrics import CHAT_LOST, OPEN_ROOMS
 from server.rooms.notices import encode_chat
 from server.rooms.presence import Presence
 from server.settings import Settings
-from server.valkey import StoreUnavailable, publish_all, room_channel
+from server.valkey import Publisher, StoreUnavailable, room_channel
 
 log = structlog.get_logger("miaodan.rooms")
 
@@ -46,7 +46,7 @@ class LiveRooms:
         clock: Callable[[], int],
         node: str,
     ) -> None:
-        self._client = client
+        self._speaker = Publisher(client)
         self._log = room_log
         self._bus = bus
         self._presence = presence
@@ -75,6 +75,7 @@ class LiveRooms:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for room in self._rooms.values():
             room.stop()
+        await self._speaker.stop()
 
     async def open(self, room: str) -> LiveRoom | None:
         """The room, live and caught up; None when there is none. Raises StoreUnavailable."""
@@ -131,8 +132,8 @@ class LiveRooms:
             await asyncio.sleep(min(PUBLISH_SECONDS, self._settings.fanout.tick_ms / 1000))
 
     async def _publish(self, sent: list[tuple[LiveRoom, list[Danmaku]]]) -> None:
-        await publish_all(
-            self._client, [(room_channel(room.id), b"C" + encode_chat(messages)) for room, messages in sent]
+        await self._speaker.publish(
+            [(room_channel(room.id), b"C" + encode_chat(messages)) for room, messages in sent]
         )
 
     async def _beats(self) -> None:

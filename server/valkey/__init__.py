@@ -12,12 +12,13 @@ from server.valkey.errors import (
     store_errors,
 )
 from server.valkey.names import partition_of, partition_tag, room_channel
-from server.valkey.publish import publish_all
+from server.valkey.publish import Publisher
 from server.valkey.scripts import Script
 
 __all__ = [
     "LOST",
     "EmbeddedValkey",
+    "Publisher",
     "Script",
     "StoreInUse",
     "StoreNotFound",
@@ -30,7 +31,6 @@ __all__ = [
     "nothing_ran",
     "partition_of",
     "partition_tag",
-    "publish_all",
     "room_channel",
     "store_errors",
     "store_time",

@@ -20,7 +20,7 @@ def test_what_the_floor_sends_the_receiver_gets(
     receiver = launch("receiver", descriptors(far), "", "7", fds=far)
     floor = Program([str(compiled["floor"]), descriptors(near)], near, os.sched_getaffinity(0))
     running.append(floor)
-    done = floor.ask(f"run {size} 50")
+    done = floor.ask(f"run {size} 50 0")
     assert done["writes"] == 5 * done["rounds"] > 0
     assert 0 < done["cpu_ns"] <= done["wall_ns"] * 1.05
     got = receiver.ask("snap")
@@ -30,3 +30,15 @@ def test_what_the_floor_sends_the_receiver_gets(
     for one, other in pairs:
         one.close()
         other.close()
+
+
+def test_a_paced_floor_begins_no_round_before_its_time(
+    compiled: dict[str, Path], running: list[Program]
+) -> None:
+    one, other = socket.socketpair()
+    floor = Program([str(compiled["floor"]), descriptors([one.fileno()])], [one.fileno()], {0})
+    running.append(floor)
+    done = floor.ask("run 64 100 10000")
+    assert 1 <= done["rounds"] <= done["wall_ns"] / 10_000_000 + 1
+    one.close()
+    other.close()

@@ -36,7 +36,7 @@ def test_fan_out_beside_its_floor(
     code, report = run(tmp_path / "bench.json", "--only", "fanout")
     assert code in (0, 1)
     (section,) = report["sections"]
-    check_sides(section, {"floor", "pre-framed", "ASGI send"})
+    check_sides(section, {"floor", "floor at its rate", "pre-framed", "ASGI send"})
     assert section["facts"]["viewers"] == 12
     assert 100 <= section["facts"]["frame_bytes"] <= 250
     assert 1.0 <= section["facts"]["events_per_frame"] < 3
