@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from blockbuster import blockbuster_ctx
 from redis.asyncio import Redis
 
 from server.valkey import EmbeddedValkey, connect
+
+STORE = "MIAODAN_TEST_STORE"
 
 
 @pytest.fixture
@@ -17,11 +22,22 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture
+def nothing_blocks_the_loop() -> Iterator[None]:
+    """A call of ours that blocks the event loop fails the test."""
+    with blockbuster_ctx(scanned_modules=["server.fanout", "server.gateway", "server.rooms.live"]):
+        yield
+
+
 @pytest.fixture(scope="session")
 def store_url() -> Iterator[str]:
-    """A real Valkey, as it is embedded: append-only, fsync before each reply. One per test session."""
+    """A real store, as it is embedded: append-only, fsync before each reply. One per test session.
+
+    Valkey, or the program named by MIAODAN_TEST_STORE (`redis-server`).
+    """
     with tempfile.TemporaryDirectory(prefix="miaodan-test-") as directory:
-        valkey = EmbeddedValkey(Path(directory), extra=("--enable-debug-command", "local"))
+        debug = ("--enable-debug-command", "local")
+        valkey = EmbeddedValkey(Path(directory), extra=debug, program=shutil.which(os.environ.get(STORE, "")))
         valkey.start()
         try:
             yield valkey.url

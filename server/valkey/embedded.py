@@ -64,13 +64,15 @@ class EmbeddedValkey:
     acknowledged; a torn last write, acknowledged to nobody, is cut off.
     """
 
-    def __init__(self, data_dir: Path | str, *, extra: Sequence[str] = ()) -> None:
-        """`extra`: more server options, as its command line takes them."""
+    def __init__(
+        self, data_dir: Path | str, *, extra: Sequence[str] = (), program: str | None = None
+    ) -> None:
+        """`extra`: more server options, as its command line takes them; `program`: not the one found."""
         self.data_dir = Path(data_dir).absolute()
         self.log_file = self.data_dir / "store.log"
         self._extra = list(extra)
         self._process: subprocess.Popen[bytes] | None = None
-        self._program: str | None = None
+        self._program = program
         self._short_dir: str | None = None
 
     @property

@@ -18,7 +18,7 @@ from server.fanout.member import Member
 from server.fanout.outbox import Outbox
 from server.settings import FanoutSettings
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_blocks_the_loop")]
 
 
 class RecordingLink:

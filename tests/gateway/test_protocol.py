@@ -22,7 +22,7 @@ from server.gateway.protocol import EXTENSION, FrameWriter
 from server.gateway.server import configure
 from server.settings import FanoutSettings
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_blocks_the_loop")]
 
 Application = Callable[[FrameWriter, Callable[[], Awaitable[MutableMapping[str, Any]]]], Awaitable[None]]
 

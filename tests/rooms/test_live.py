@@ -32,7 +32,7 @@ from server.rooms.notices import encode_chat
 from server.rooms.state import RoomState
 from server.settings import FanoutSettings
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_blocks_the_loop")]
 
 NOW = 1_790_000_000_000
 
