@@ -174,7 +174,10 @@ class Gateway:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        await self._clock.measure()
+        try:
+            await self._clock.measure()
+        except (RedisError, StoreUnavailable, OSError) as error:
+            log.warning("starting without the store: /ready says so until it is back", error=str(error))
         await self._ledger.start()
         await self._orders.start()
         await self._bus.start()
