@@ -21,13 +21,14 @@ Sku = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}$(?!\n)", description="A product's id in its room.")
 ]
 UserId = Annotated[str, Meta(min_length=1, max_length=128, description="A user's id (`sub`).")]
-Money = Annotated[int, Meta(ge=0, le=10**12, description="Integer minor units of the currency.")]
-Quantity = Annotated[int, Meta(ge=1, le=10_000)]
+Money = Annotated[int, Meta(ge=0, le=10**10, description="Integer minor units of the currency.")]
+"""With the largest quantity an order stays far below 2**53, which JavaScript counts exactly."""
+Quantity = Annotated[int, Meta(ge=1, le=1_000)]
 Stock = Annotated[int, Meta(ge=0, le=10**9, description="Units.")]
 Timestamp = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER, description="Milliseconds since the Unix epoch.")]
 Duration = Annotated[int, Meta(ge=1, le=366 * 86_400_000, description="Milliseconds.")]
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)", description="ISO 4217 code.")]
-Url = Annotated[str, Meta(max_length=2048)]
+Url = Annotated[str, Meta(max_length=2048, pattern=r"^(https?://|data:image/|/)")]
 
 # What the server says of the same things: described, not constrained.
 At = Annotated[int, Meta(description="Milliseconds since the Unix epoch, on the server's clock.")]

@@ -32,7 +32,7 @@ class ServerSettings(Struct, kw_only=True, frozen=True):
     """Address to listen on; `0.0.0.0` or `::` for all."""
     port: Port = 8460
     """0: any free one, which `serve` prints."""
-    workers: Positive = 1
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
     """Gateway processes; they share the port."""
     data_dir: str = "miaodan-data"
     """Holds `token.key`, the embedded store and the SQLite ledger."""

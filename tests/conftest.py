@@ -17,6 +17,11 @@ from server.valkey import EmbeddedValkey, connect
 STORE = "MIAODAN_TEST_STORE"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Pages last: Playwright's synchronous API keeps a loop running, beside which no other can."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

@@ -13,6 +13,14 @@ from server.fanout.frames import batch_bytes
 from server.fanout.metrics import CLOSED
 from server.fanout.outbox import Flow, Outbox
 
+MAX_REASON = 123
+"""Bytes a Close frame has for its reason (RFC 6455 section 5.5)."""
+
+
+def close_reason(text: str) -> str:
+    """`text`, cut to what fits into a Close frame, between two characters."""
+    return text.encode("utf-8", "replace")[:MAX_REASON].decode("utf-8", "ignore")
+
 
 class Link(Protocol):
     """A way to a socket that never blocks. `framed`: it takes wire frames, else bare messages."""
@@ -61,4 +69,4 @@ class Member:
             return
         CLOSED.labels(str(int(code))).inc()
         self.outbox.closed()
-        self.link.close(code, reason or CLOSE_REASONS[code])
+        self.link.close(code, close_reason(reason or CLOSE_REASONS[code]))

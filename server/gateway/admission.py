@@ -43,6 +43,8 @@ class Admission:
     is_guest: bool
     room: LiveRoom
     orders: list[Order]
+    moderations: int
+    """The room's count of mutes and kicks when this was read; when it has moved on, read again."""
 
 
 async def admit(door: Doorway, room_id: str, hello: Hello, control: bool) -> Admission:
@@ -59,24 +61,25 @@ async def admit(door: Doorway, room_id: str, hello: Hello, control: bool) -> Adm
     if room is None:
         raise Refused(CloseCode.NO_SUCH_ROOM)
     snapshot = room.state.snapshot()
+    moderations = room.moderations
     if identity is None:
         if control:
             raise Refused(CloseCode.BAD_TOKEN, "the control socket needs a token")
         if not snapshot.guests:
             raise Refused(CloseCode.BAD_TOKEN, "this room admits no guests")
         guest = User(id=f"guest-{uuid.uuid4().hex[:12]}", name=GUEST_NAME, role=Role.GUEST)
-        return Admission(guest, 0, True, room, [])
+        return Admission(guest, 0, True, room, [], moderations)
     if control and not may_control(identity, room_id, snapshot.hosts):
         raise Refused(CloseCode.FORBIDDEN, "not a host or moderator of this room")
     user = User(id=identity.user, name=identity.name, role=identity.role)
     standing, orders = await asyncio.gather(
         door.moderation.standing(room_id, user.id), door.orders.unfinished(room_id, user.id)
     )
-    if standing.kicked is not None and identity.role is Role.VIEWER:
+    if standing.kicked is not None and identity.role in (Role.VIEWER, Role.MODERATOR):
         raise Refused(CloseCode.KICKED, standing.reason, Kicked(reason=standing.reason))
-    if standing.muted is not None:
+    if standing.muted is not None and room.moderations == moderations:
         room.muted[user.id] = None if standing.muted >= FOREVER else standing.muted
-    return Admission(user, identity.expires_at, False, room, orders)
+    return Admission(user, identity.expires_at, False, room, orders, moderations)
 
 
 def _identify(door: Doorway, hello: Hello, now: int) -> Identity | None:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from schemas.codecs import Codec, choose_codec
 from schemas.codes import CLOSE_REASONS, CloseCode, ErrorCode
 from schemas.commands import HOST_COMMANDS, Command, Hello, HostCommand, OrderGet, command_type
-from schemas.events import Done, Error
+from schemas.events import Done, Error, SequencedEvent
 from server.fanout.member import Member
 from server.fanout.outbox import Outbox
 from server.gateway import metrics
@@ -29,6 +29,9 @@ from server.trust.limits import Bucket
 from server.valkey import StoreUnavailable
 
 log = structlog.get_logger("miaodan.gateway")
+
+ADMISSIONS = 5
+"""Times a hello is looked at again because somebody was muted or kicked meanwhile."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -83,6 +86,7 @@ class Connection:
         "_address",
         "_admission",
         "_door",
+        "_holding",
         "_link",
         "_room_id",
         "_viewer",
@@ -107,6 +111,7 @@ class Connection:
         self._admission: Admission | None = None
         self._viewer: Viewer | None = None
         self._work: asyncio.Task[None] | None = None
+        self._holding = False
         fanout = door.settings.fanout
         outbox = Outbox(fanout.hard_mark, fanout.slow_timeout_ms)
         self.member = Member(link, codec, outbox, None, control)
@@ -179,7 +184,7 @@ class Connection:
 
     def heard(self, data: bytes, text: bool) -> bool:
         """Take a message at once, unless it has to wait its turn."""
-        if self.session.phase is not Phase.LIVE or self._work is not None:
+        if self.session.phase is not Phase.LIVE or self._work is not None or self._holding:
             return False
         # JSON is decoded from bytes; the other codec has to see that it got text.
         self._take(data.decode() if text and not self.member.codec.text else data)
@@ -190,8 +195,10 @@ class Connection:
             message = await receive()
             if message["type"] != "websocket.receive":
                 return
+            self._holding = True  # what comes now comes after this one
             if self._work is not None:
                 await self._work
+            self._holding = False
             data = message.get("text")
             hello = self._take(data if data is not None else message.get("bytes") or b"")
             if hello is not None:
@@ -225,10 +232,7 @@ class Connection:
 
     async def _enter(self, hello: Hello) -> None:
         try:
-            admission = await admit(self._door, self._room_id, hello, self.session.control)
-            missed = None
-            if hello.resume is not None:
-                missed = await admission.room.missed(hello.resume.epoch, hello.resume.seq)
+            admission, missed = await self._admit(hello)
         except Refused as refused:
             if refused.event is not None:
                 self.member.send(refused.event)
@@ -242,7 +246,18 @@ class Connection:
         if self.session.phase is Phase.ADMITTING:
             self._join(hello, admission, missed)
 
-    def _join(self, hello: Hello, admission: Admission, missed: Any) -> None:
+    async def _admit(self, hello: Hello) -> tuple[Admission, list[SequencedEvent] | None]:
+        """Again while somebody is muted or kicked meanwhile: it may have been this one."""
+        for _ in range(ADMISSIONS):
+            admission = await admit(self._door, self._room_id, hello, self.session.control)
+            missed = None
+            if hello.resume is not None:
+                missed = await admission.room.missed(hello.resume.epoch, hello.resume.seq)
+            if admission.room.moderations == admission.moderations:
+                return admission, missed
+        raise Refused(CloseCode.OVER_CAPACITY, "the room is too busy, come back later")
+
+    def _join(self, hello: Hello, admission: Admission, missed: list[SequencedEvent] | None) -> None:
         """Without awaiting: what the welcome says and what the member hears next fit together."""
         room = admission.room
         room.broadcast.settle()

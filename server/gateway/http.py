@@ -275,7 +275,7 @@ class Api:
     @staticmethod
     def _page(request: Request) -> tuple[str | None, int]:
         text = request.query_params.get("limit", str(LIST_LIMIT))
-        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= LIST_LIMIT_MAX:
+        if len(text) > 4 or not text.isascii() or not text.isdigit() or not 1 <= int(text) <= LIST_LIMIT_MAX:
             raise ApiError(ErrorCode.INVALID, f"expected a whole number from 1 to {LIST_LIMIT_MAX}", "limit")
         return request.query_params.get("cursor") or None, int(text)
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from msgspec import Struct
 from sqlalchemy import Connection, Select, Table, and_, event, or_, select
@@ -51,7 +52,10 @@ class Parked(Struct, frozen=True):
 
 def ledger_url(settings: ServerSettings) -> str:
     """Where the ledger is: `database_url`, else SQLite under the data directory."""
-    return settings.database_url or f"sqlite+aiosqlite:///{Path(settings.data_dir).absolute()}/ledger.db"
+    if settings.database_url:
+        return settings.database_url
+    # Quoted: a `?` or `%` in a path is no syntax of the URL's.
+    return f"sqlite+aiosqlite:///{quote(str(Path(settings.data_dir).absolute()))}/ledger.db"
 
 
 class Ledger:

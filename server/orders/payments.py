@@ -107,7 +107,10 @@ class PaymentDesk:
         with store_errors():
             known = cast("bytes | None", await self._client.get(partition.notice(notice.event)))
             if known is not None:
-                return _decode_recorded(known)
+                told = _decode_recorded(known)
+                if told.order != notice.order:
+                    raise OrderError(ErrorCode.CONFLICT, f"this event was about {told.order}", "event")
+                return told
             recorded = await self._carry_out(notice)
             return await self._remember(partition, notice, recorded)
 

@@ -83,6 +83,7 @@ class LiveRoom:
         self.likes_out = 0
         self.chat_seen = 0
         self.muted: dict[str, int | None] = {}
+        self.moderations = 0
         self._log = room_log
         self._wiring = wiring
         self._ring = Ring(ring_length, state.seq)
@@ -228,6 +229,7 @@ class LiveRoom:
             self.broadcast.direct(members, OrderUpdated(order=order))
 
     def _direct(self, notice: DirectNotice) -> None:
+        self.moderations += 1
         members = self.broadcast.of_user(notice.user)
         match notice.kind:
             case "mute":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from msgspec import UNSET
@@ -34,6 +35,9 @@ MAX_PRODUCTS = 500
 ShelfCommand = (
     ProductMount | ProductUpdate | ProductPin | ProductUnpin | ProductUnmount | ProductSort | ProductRestock
 )
+
+_SALE_ID = re.compile(r"s[0-9a-f]{32}")
+"""Stock is told by sku or sale id: one must not pass for the other."""
 
 
 def decide_shelf(
@@ -75,6 +79,8 @@ def _mounted(state: RoomState, command: ProductMount) -> Product:
     product = command.product
     if product.sku in state.products:
         raise Refused(ErrorCode.CONFLICT, f"{product.sku} is on the shelf already", "product.sku")
+    if _SALE_ID.fullmatch(product.sku):
+        raise Refused(ErrorCode.INVALID, "a sku may not look like a sale's id", "product.sku")
     if len(state.products) >= MAX_PRODUCTS:
         raise Refused(ErrorCode.CONFLICT, f"the shelf is full: {MAX_PRODUCTS} products", "product")
     return Product(

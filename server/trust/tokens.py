@@ -112,6 +112,8 @@ class Tokens:
         """A token for `user`. Raises ValueError for what `verify` would not accept."""
         if not 1 <= len(user) <= MAX_USER:
             raise ValueError(f"a user id has 1 to {MAX_USER} characters")
+        if not _is_unicode(user) or not _is_unicode(name or ""):
+            raise ValueError("a user's id and name are valid Unicode")
         if role is Role.GUEST:
             raise ValueError("a guest has no token")
         if room is not None and not _ROOM.fullmatch(room):
@@ -173,7 +175,18 @@ def _text(claims: dict[str, object], name: str, longest: int) -> str:
     value = claims[name]
     if not isinstance(value, str) or not 1 <= len(value) <= longest:
         raise BadToken(f"the token's `{name}` is not 1 to {longest} characters")
+    if not _is_unicode(value):
+        raise BadToken(f"the token's `{name}` is not valid Unicode")
     return value
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it can be written as UTF-8: no lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _role(claims: dict[str, object]) -> Role:
