@@ -42,6 +42,10 @@ class Tempo:
     announce_every_ms: int = 30_000
 
 
+YIELD_MS = 60_000.0
+"""How long a person's pin or announcement stands before the show goes on."""
+
+
 class Show:
     """Times are server milliseconds."""
 
@@ -49,6 +53,9 @@ class Show:
         self._tempo = tempo or Tempo()
         self._catalogue = catalogue
         self._asked: dict[str, float] = {}
+        self._mounted: set[str] = set()
+        self._own_pin: str | None = None
+        self._said: set[str | None] = {None, ""}
         self._sales = 0
         self._pins = 0
         self._announcements = 0
@@ -61,14 +68,16 @@ class Show:
         if room.status == RoomStatus.ENDED.value:
             return []
         wanted: list[tuple[str, HostCommand]] = []
-        if room.status != RoomStatus.LIVE.value:
+        if room.status == RoomStatus.SCHEDULED.value:
             wanted.append(("start", RoomStart()))
-        missing = [goods for goods in self._catalogue if goods.sku not in room.products]
+        # What a person took down, paused, pinned or announced meanwhile is theirs: it stays.
+        self._mounted |= room.products.keys()
+        missing = [goods for goods in self._catalogue if goods.sku not in self._mounted]
         wanted += [(f"mount {goods.sku}", ProductMount(product=goods.mount())) for goods in missing]
         if not missing and room.status == RoomStatus.LIVE.value:
             wanted += self._restocks(room)
             wanted += self._pin(room, now)
-            wanted += self._announce(now)
+            wanted += self._announce(room, now)
             wanted += self._sale(room, now)
         return [command for key, command in wanted if self._due(key, now)]
 
@@ -82,35 +91,54 @@ class Show:
     def _restocks(self, room: RoomReplica) -> list[tuple[str, HostCommand]]:
         return [
             (f"restock {goods.sku}", ProductRestock(sku=goods.sku, delta=goods.stock // 2))
-            for goods in self._catalogue
+            for goods in self._present(room)
             if room.available.get(goods.sku, 0) < goods.stock // 4
         ]
 
+    def _present(self, room: RoomReplica) -> list[Goods]:
+        return [goods for goods in self._catalogue if goods.sku in room.products]
+
     def _pin(self, room: RoomReplica, now: float) -> list[tuple[str, HostCommand]]:
         """What is on sale belongs on the screen; otherwise everything gets its turn."""
+        if room.pinned not in (None, self._own_pin) and self._own_pin is not None:
+            self._own_pin = room.pinned
+            self._next_pin = now + YIELD_MS
+            return []
+        present = self._present(room)
+        if now < self._next_pin - self._tempo.pin_every_ms or not present:
+            return []
         running = room.running_sales()
         if running and running[0].sku in room.products:
             sku = running[0].sku
         elif now >= self._next_pin or room.pinned is None:
-            sku = self._catalogue[self._pins % len(self._catalogue)].sku
+            sku = present[self._pins % len(present)].sku
             self._pins += 1
         else:
             return []
         self._next_pin = now + self._tempo.pin_every_ms
+        self._own_pin = sku
         return [] if sku == room.pinned else [(f"pin {sku}", ProductPin(sku=sku))]
 
-    def _announce(self, now: float) -> list[tuple[str, HostCommand]]:
+    def _announce(self, room: RoomReplica, now: float) -> list[tuple[str, HostCommand]]:
         if now < self._next_announcement:
+            return []
+        if room.announcement not in self._said:
+            self._said.add(room.announcement)
+            self._next_announcement = now + YIELD_MS
             return []
         self._next_announcement = now + self._tempo.announce_every_ms
         text = ANNOUNCEMENTS[self._announcements % len(ANNOUNCEMENTS)]
         self._announcements += 1
+        self._said.add(text)
         return [(f"announce {self._announcements}", RoomAnnounce(text=text))]
 
     def _sale(self, room: RoomReplica, now: float) -> list[tuple[str, HostCommand]]:
         if now < self._next_sale or room.running_sales():
             return []
-        goods = self._catalogue[self._sales % len(self._catalogue)]
+        present = self._present(room)
+        if not present:
+            return []
+        goods = present[self._sales % len(present)]
         stock = min(goods.stock // 5, room.available.get(goods.sku, 0))
         if stock < 1:
             return []

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import jwt
 
-from client_sim.api import Api
+from client_sim.api import Api, ApiError
 from schemas.codes import Role
 
 AUDIENCE = "miaodan"
@@ -45,6 +45,9 @@ class KeyTokens:
         return jwt.encode(claims, self._key, algorithm="HS256")
 
 
+NOT_FOUND = 404
+
+
 class DemoTokens:
     """Asks a demo server, which hands tokens to anybody: `GET /demo/token`."""
 
@@ -52,7 +55,14 @@ class DemoTokens:
         self._api = api
 
     def token(self, user: str, role: Role, room: str | None, name: str = "") -> str:
-        answer = self._api.get("/demo/token", role=role.value, user=user, room=room, name=name or None)
+        try:
+            answer = self._api.get("/demo/token", role=role.value, user=user, room=room, name=name or None)
+        except ApiError as error:
+            if error.status != NOT_FOUND:
+                raise
+            raise ApiError(
+                error.status, error.code, "not a demo server: give --token-key DATA_DIR/token.key"
+            ) from error
         return str(answer["token"])
 
 

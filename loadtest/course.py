@@ -79,6 +79,8 @@ class Course:
         """Every problem of this run, audit and thresholds; the audit's come first."""
         problems = self._audit(options) if options.fail_on_audit else []
         problems += [f"worker {worker} did not say what it was told" for worker in self.silent]
+        if not self.told.accepted and not self.told.delivery_ms.count:
+            problems.append("nothing was measured: no order was accepted and no danmaku arrived")
         return [*problems, *self._broken_promises(), *self._thresholds(options, stats)]
 
     def _audit(self, options: Options) -> list[str]:

@@ -32,6 +32,11 @@ def users_at(second: float, peak: int, seconds: float) -> int | None:
     return early
 
 
+def given(value: float | None, default: float) -> Any:
+    """What the command line said; Locust's own default of 1 stands for nothing said."""
+    return default if value is None or value <= 1 else value
+
+
 class FlashSaleSpike(LoadTestShape):
     """`users_at`, with Locust's own `-u`, `-r` and `-t`."""
 
@@ -41,5 +46,5 @@ class FlashSaleSpike(LoadTestShape):
         shape: Any = self
         options = shape.runner.environment.parsed_options
         seconds = float(options.run_time or DEFAULT_SECONDS)
-        users = users_at(shape.get_run_time(), options.num_users or DEFAULT_USERS, seconds)
-        return None if users is None else (users, float(options.spawn_rate or DEFAULT_RATE))
+        users = users_at(shape.get_run_time(), given(options.num_users, DEFAULT_USERS), seconds)
+        return None if users is None else (users, float(given(options.spawn_rate, DEFAULT_RATE)))

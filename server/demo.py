@@ -60,6 +60,9 @@ def run(
             demo.watch(seconds)
         except Stopped:
             click.echo("\nmiaodan demo: stopping ...")
+            if not demo.open:
+                demo.stop()
+                return 0
         except DemoFailed as failed:
             click.echo(f"miaodan demo: {failed}", err=True)
             demo.stop()
@@ -93,6 +96,7 @@ class Demo:
         self._workers = workers
         self._directory = directory
         self._url = ""
+        self.open = False
         self._server: subprocess.Popen[str] | None = None
         self._crowd: list[subprocess.Popen[bytes]] = []
 
@@ -115,6 +119,7 @@ class Demo:
         common = ["--url", self._url, "--room", ROOM, "--token-key", key]
         self._spawn(["-m", "client_sim.director", *common])
         self._wait_room()
+        self.open = True
         self._announce()
         if self._viewers:
             buyers = max(1, self._viewers // 3)

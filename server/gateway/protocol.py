@@ -17,10 +17,13 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 from websockets.protocol import State
 
-from schemas.codes import MAX_CONTROL_MESSAGE, MAX_VIEWER_MESSAGE
+from schemas.codes import CLOSE_REASONS, MAX_CONTROL_MESSAGE, MAX_VIEWER_MESSAGE, CloseCode
 
 EXTENSION = "miaodan.frames"
 CONTROL_PREFIX = "/ws/control/"
+MAX_FRAGMENTS = 64
+PING_FLOOD_LINGER = 1.0
+"""Seconds until the line of somebody who floods is cut."""
 
 
 class Listener(Protocol):
@@ -98,6 +101,20 @@ class PreframedProtocol(WebSocketsSansIOProtocol):
         extensions: dict[str, Any] = self.scope["extensions"]
         extensions[EXTENSION] = self.frame_writer
         await super().run_asgi()
+
+    def handle_ping(self) -> None:
+        """A pong; one who asks for more than they read is let go like any other slow reader."""
+        super().handle_ping()
+        writer = self.frame_writer
+        if writer is not None and writer.bound is not None and writer.buffered() > writer.bound:
+            self.close_now(CloseCode.SLOW, CLOSE_REASONS[CloseCode.SLOW], PING_FLOOD_LINGER)
+
+    def handle_cont(self, event: Frame) -> None:
+        """A message may come in pieces, within reason: its size is bounded, its pieces are not."""
+        if len(self.frames) >= MAX_FRAGMENTS:
+            self.close_now(CloseCode.PROTOCOL_ERROR, "too many fragments", PING_FLOOD_LINGER)
+            return
+        super().handle_cont(event)
 
     def close_now(self, code: int, reason: str, linger: float) -> None:
         """What ASGI `websocket.close` does, without waiting for the transport to drain first."""

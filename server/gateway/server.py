@@ -2,14 +2,68 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from schemas.codes import MAX_CONTROL_MESSAGE
 from server.gateway.protocol import PreframedProtocol
+
+MAX_HEAD = 128 * 1024
+"""Bytes a request may take until its headers are complete; a whole body may come along at once."""
+HEAD_SECONDS = 15.0
+"""How long a connection may take for them."""
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's protocol, which bounds neither the size of a request's head nor the time it takes."""
+
+    _head = 0
+    _in_head = True
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def _wait_for_head(self) -> None:
+        self._head, self._in_head = 0, True
+        self._stop_waiting()
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+
+    def _stop_waiting(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _too_slow(self) -> None:
+        self.transport.close()
+
+    def on_message_begin(self) -> None:
+        if not self._in_head:
+            self._wait_for_head()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head += len(data)
+            if self._head > MAX_HEAD:
+                self.send_400_response(f"The request's head is larger than {MAX_HEAD} bytes.")
+                return
+        super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
 
 
 class GatewayServer(uvicorn.Server):
@@ -29,7 +83,7 @@ def configure(app: ASGIApp, log_level: str) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         ws=PreframedProtocol,
         ws_max_size=MAX_CONTROL_MESSAGE,
         ws_ping_interval=None,

@@ -12,14 +12,16 @@ from enum import Enum
 from pathlib import Path
 
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 
 import server
 from server.ops import metrics
+from server.orders.ledger import Ledger, ledger_url
 from server.processes.listener import listen, url_of
 from server.processes.lock import DataDirLock
 from server.processes.parts import Part, Program, Store
 from server.processes.remote import greet
-from server.processes.supervisor import Supervisor
+from server.processes.supervisor import StartFailed, Supervisor
 from server.settings import Settings
 from server.trust.tokens import load_key
 from server.valkey import EmbeddedValkey
@@ -44,6 +46,7 @@ def serve(settings: Settings, role: Role, on_listening: Callable[[str], None]) -
     data_dir = Path(settings.server.data_dir)
     with DataDirLock(data_dir, shared=role is not Role.ALL) as lock:
         load_key(data_dir)
+        asyncio.run(_open_ledger(settings))
         listener = None
         if role is not Role.BACKOFFICE:
             # A killed supervisor's gateways drain before they let the port go.
@@ -60,6 +63,21 @@ def serve(settings: Settings, role: Role, on_listening: Callable[[str], None]) -
             if listener is not None:
                 listener.close()
     return 0
+
+
+async def _open_ledger(settings: Settings) -> None:
+    """Once before anything is started: what cannot be opened is one sentence then, not a loop of crashes.
+
+    Raises StartFailed.
+    """
+    try:
+        ledger = Ledger(ledger_url(settings.server))
+        try:
+            await ledger.start()
+        finally:
+            await ledger.stop()
+    except (SQLAlchemyError, ValueError, OSError) as error:
+        raise StartFailed("the ledger", str(error).splitlines()[0]) from error
 
 
 async def _supervise(

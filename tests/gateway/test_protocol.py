@@ -275,3 +275,53 @@ async def test_text_that_is_not_utf8_fails_the_connection_and_is_offered_to_nobo
     async with serving(application) as url, connect(url) as client:
         client.transport.write(b"\x81\x82\x00\x00\x00\x00\xff\xfe")
         assert await code_of(client) == 1007
+
+
+async def test_pings_that_are_not_read_are_bounded_like_everything_else() -> None:
+    heard = Heard()
+
+    async def application(writer: FrameWriter, receive: Any) -> None:
+        writer.attach(heard, 1_000, 64 * 1024)
+        await until_closed(receive)
+
+    async with serving(application) as url:
+        client = await connect(url, max_queue=1, ping_interval=None)
+        client.transport.pause_reading()
+        flood = b"\x89\xfd\x00\x00\x00\x00" + bytes(125)
+        async with asyncio.timeout(20):
+            while "gone" not in heard.said:
+                client.transport.write(flood * 200)
+                await asyncio.sleep(0)
+        client.transport.abort()
+
+
+async def test_a_message_in_endless_pieces_is_refused() -> None:
+    async def application(writer: FrameWriter, receive: Any) -> None:
+        writer.attach(Heard(), 1_000, 64 * 1024)
+        await until_closed(receive)
+
+    async with serving(application) as url, connect(url) as client:
+        client.transport.write(b"\x01\x80\x00\x00\x00\x00" + b"\x00\x80\x00\x00\x00\x00" * 100)
+        assert await code_of(client) == 4503
+
+
+async def test_a_head_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def application(writer: FrameWriter, receive: Any) -> None:
+        await until_closed(receive)
+
+    async with serving(application) as url:
+        host, port = url.split("/")[2].split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET / HTTP/1.1\r\n")
+        answer = asyncio.create_task(reader.read(12))
+        async with asyncio.timeout(20):
+            while not answer.done():
+                writer.write(b"X-A: b\r\n" * 500)
+                await asyncio.sleep(0)
+        assert answer.result() == b"HTTP/1.1 400"
+        writer.close()
+        monkeypatch.setattr("server.gateway.server.HEAD_SECONDS", 0.2)
+        reader, writer = await asyncio.open_connection(host, int(port))
+        async with asyncio.timeout(10):
+            assert await reader.read() == b"", "nothing was asked in time"
+        writer.close()
