@@ -179,3 +179,23 @@ async def test_the_ledger_shows_orders_to_whom_they_concern(server: LiveServer, 
     listed = server.get("/api/v1/orders?status=paid", server.token("ann"))[1]
     assert order in [entry["order"] for entry in listed["orders"]]
     assert server.get("/api/v1/orders")[0] == 401
+
+
+async def test_a_long_reason_kicks_every_socket_and_keeps_the_user_out(server: LiveServer, room: str) -> None:
+    async with host(server, room) as control:
+        async with viewer(server, room, "troll") as one, viewer(server, room, "troll") as two:
+            done = await control.ask("viewer.kick", user="troll", reason="秒" * 66)
+            assert done["type"] == "done"
+            assert (await one.closed(), await two.closed()) == (4502, 4502)
+        async with client(server, room) as back:
+            await back.send({"type": "hello", "token": server.token("troll")})
+            assert await back.closed() == 4502
+
+
+async def test_a_kick_during_the_hello_is_not_lost(server: LiveServer, room: str) -> None:
+    async with host(server, room) as control, viewer(server, room, "keeps-it-open"):
+        for number in range(25):
+            async with client(server, room) as late:
+                await late.send({"type": "hello", "token": server.token(f"late{number}")})
+                assert (await control.ask("viewer.kick", user=f"late{number}"))["type"] == "done"
+                assert await late.closed() == 4502
