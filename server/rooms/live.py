@@ -126,7 +126,7 @@ class LiveRoom:
             return None
         recent = self._ring.since(seq)
         if recent is not None:
-            return recent  # type: ignore[return-value]
+            return recent
         older = await self._log.since(self.state.id, epoch, seq)
         if older is None or epoch != self.state.epoch:
             return None
@@ -135,7 +135,7 @@ class LiveRoom:
         if last > self.state.seq:
             return events[: len(events) - (last - self.state.seq)]
         recent = self._ring.since(last)
-        return None if recent is None else [*events, *recent]  # type: ignore[list-item]
+        return None if recent is None else [*events, *recent]
 
     def say(self, message: Danmaku) -> bool:
         """Queue a danmaku for the next publish; False when the queue is full."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 
-from msgspec import Struct
+from schemas.events import SequencedEvent
 
 
 class Ring:
     """Events `seq` in a row without holes; the oldest fall out above `length` (bounded)."""
 
     def __init__(self, length: int, seq: int) -> None:
-        self._events: deque[Struct] = deque(maxlen=length)
+        self._events: deque[SequencedEvent] = deque(maxlen=length)
         self._seq = seq
 
     @property
@@ -19,14 +19,14 @@ class Ring:
         """The newest event's place in the room's log."""
         return self._seq
 
-    def append(self, seq: int, event: Struct) -> None:
+    def append(self, seq: int, event: SequencedEvent) -> None:
         """Raises ValueError when `seq` is not the next one."""
         if seq != self._seq + 1:
             raise ValueError(f"expected seq {self._seq + 1}, got {seq}")
         self._seq = seq
         self._events.append(event)
 
-    def since(self, seq: int) -> list[Struct] | None:
+    def since(self, seq: int) -> list[SequencedEvent] | None:
         """Every event after `seq`, or None when some have fallen out or never were."""
         missed = self._seq - seq
         if missed < 0 or missed > len(self._events):
