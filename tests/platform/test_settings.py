@@ -11,7 +11,7 @@ from server.settings import LimitSettings, ServerSettings, Settings, SettingsErr
 
 NAMES = [f"{setting.section}.{setting.key}" for setting in all_settings()]
 INTEGERS = [
-    "server.workers",
+    "rooms.log_length",
     "rooms.chat_queue",
     "orders.batch",
     "orders.hold_ms",
