@@ -239,7 +239,7 @@ class Broadcast:
         for variant, group in list(self._healthy.items()):
             codec, framed = variant
             frame = batch_bytes(codec, [codec.encode(event) for event in (*batch.sequenced, *tail)], framed)
-            metrics.FRAMES.labels("full").inc()
+            metrics.FRAMES.add("full")
             # A tuple, as a write may pause its member, which leaves the group.
             all_writes = self._writes.get(variant)
             if all_writes is None:
@@ -250,8 +250,8 @@ class Broadcast:
             size += len(group) * len(frame)
         if self._slow:
             self._write_slow(batch)
-        metrics.WRITES.inc(writes)
-        metrics.BYTES.inc(size)
+        metrics.WRITES.add(count=writes)
+        metrics.BYTES.add(count=size)
         metrics.FLUSH_SECONDS.observe(perf_counter() - started)
 
     def _write_slow(self, batch: Batch) -> None:
@@ -265,7 +265,7 @@ class Broadcast:
                 if variant not in frames:
                     encoded = [member.codec.encode(event) for event in batch.sequenced]
                     frames[variant] = batch_bytes(member.codec, encoded, member.link.framed)
-                    metrics.FRAMES.labels("sequenced").inc()
+                    metrics.FRAMES.add("sequenced")
                 member.link.write(frames[variant])
             member.outbox.missed(missed_chat, keys)
             if batch.chat:

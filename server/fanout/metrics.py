@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-FRAMES = Counter("miaodan_fanout_frames_total", "Shared frames built, by kind.", ["kind"])
-WRITES = Counter("miaodan_fanout_writes_total", "Frames handed to a viewer's transport.")
-BYTES = Counter("miaodan_fanout_bytes_total", "Bytes handed to viewers' transports.")
+from server.ops.tally import Tally
+
+FRAMES = Tally(Counter("miaodan_fanout_frames_total", "Shared frames built, by kind.", ["kind"]))
+WRITES = Tally(Counter("miaodan_fanout_writes_total", "Frames handed to a viewer's transport."))
+BYTES = Tally(Counter("miaodan_fanout_bytes_total", "Bytes handed to viewers' transports."))
 FLUSH_SECONDS = Histogram(
     "miaodan_fanout_flush_seconds",
     "Time to build and write one flush of one room.",

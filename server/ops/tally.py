@@ -12,7 +12,7 @@ from prometheus_client import Counter
 
 
 class Tally:
-    """Counts by one label, bounded by the label's vocabulary."""
+    """Counts by one label, bounded by the label's vocabulary; a counter without labels takes none."""
 
     _all: list[Tally] = []  # noqa: RUF012 - a registry, like the one of the counters themselves
 
@@ -21,14 +21,14 @@ class Tally:
         self._counts: defaultdict[str, int] = defaultdict(int)
         Tally._all.append(self)
 
-    def add(self, label: str, count: int = 1) -> None:
+    def add(self, label: str = "", count: int = 1) -> None:
         self._counts[label] += count
 
     def flush(self) -> None:
         """Hand what was counted since the last flush to the counter."""
         counts, self._counts = self._counts, defaultdict(int)
         for label, count in counts.items():
-            self._counter.labels(label).inc(count)
+            (self._counter.labels(label) if label else self._counter).inc(count)
 
 
 def flush_all() -> None:

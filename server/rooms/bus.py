@@ -122,7 +122,7 @@ class RoomBus:
             kind, body = data[:1], data[1:]
         else:
             return
-        metrics.BUS_MESSAGES.labels(kind.decode()).inc()
+        metrics.BUS_MESSAGES.add(kind.decode())
         try:
             handler(kind, body)
         except Exception:

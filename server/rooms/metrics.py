@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from server.ops.tally import Tally
+
 EVENTS = Counter("miaodan_room_events_total", "Events this process put into room logs.", ["type"])
 CONFLICTS = Counter(
     "miaodan_room_log_conflicts_total", "Appends tried again because the room had moved on meanwhile."
@@ -11,7 +13,9 @@ CONFLICTS = Counter(
 COMMANDS = Counter(
     "miaodan_room_commands_total", "Control commands by outcome: done, or why refused.", ["type", "outcome"]
 )
-BUS_MESSAGES = Counter("miaodan_room_bus_messages_total", "Messages from the room bus by kind.", ["kind"])
+BUS_MESSAGES = Tally(
+    Counter("miaodan_room_bus_messages_total", "Messages from the room bus by kind.", ["kind"])
+)
 BUS_RECONNECTS = Counter("miaodan_room_bus_reconnects_total", "Times the room bus lost its connection.")
 BUS_ERRORS = Counter("miaodan_room_bus_errors_total", "Messages whose handler failed.")
 CLOCK_EVENTS = Counter(
