@@ -192,7 +192,7 @@ class Api:
         for sale in snapshot.sales:
             if sale.sale in counts:
                 sale.available = counts[sale.sale].available
-        live = next((room for room in self._door.rooms.rooms() if room.id == snapshot.id), None)
+        live = self._door.rooms.find(snapshot.id)
         if live is not None:
             snapshot.online, snapshot.likes = live.online, live.likes
         return snapshot

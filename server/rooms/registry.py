@@ -62,8 +62,9 @@ class LiveRooms:
         self._talking: dict[str, LiveRoom] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
-    def rooms(self) -> list[LiveRoom]:
-        return list(self._rooms.values())
+    def find(self, room: str) -> LiveRoom | None:
+        """The room, where this process has it open."""
+        return self._rooms.get(room)
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
