@@ -15,7 +15,7 @@ SECONDS ?= 0
 help: ## Show what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt server/fanout/native/sender.c hatch_build.py
 	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit("Miaodan needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing Miaodan into $(VENV) ..."

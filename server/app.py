@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from schemas.codes import ErrorCode
 from schemas.events import Dashboard
 from schemas.models import Order, OrderCounts, ProductCounts
+from server.fanout.sender import find_sender
 from server.gateway import demo_tokens, pages
 from server.gateway.clock import StoreClock
 from server.gateway.connection import Socket
@@ -122,6 +123,7 @@ class Gateway:
             settings,
             self._clock,
             node=uuid.uuid4().hex,
+            sender=find_sender(settings.fanout.sender),
         )
         limits = settings.limits
         self._ledger = Ledger(ledger_url(settings.server))
@@ -233,7 +235,8 @@ def run_gateway(settings: Settings, fd: int | None) -> int:
     else:
         listener = socket.socket(fileno=fd)
     gateway = Gateway(settings)
-    server = GatewayServer(configure(gateway.application(), "warning"), gateway.drain)
+    deflate = settings.fanout.deflate and settings.gateway.preframed
+    server = GatewayServer(configure(gateway.application(), "warning", deflate), gateway.drain)
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
     return 0 if server.started else 1

@@ -78,6 +78,16 @@ class FanoutSettings(Struct, kw_only=True, frozen=True):
     """Under load numbers alone (online, likes, stock) flush this often; a stock of 0 goes with the tick."""
     chat_budget: Natural = 100
     """Danmaku per room and flush that everybody gets; the rest is sampled away and counted."""
+    chat_bytes: Bytes = 32 * 1024
+    """Bytes of text in them at most."""
+    frame_bytes: Bytes = 64 * 1024
+    """Bytes of events in one frame; a flush of more goes out as several frames."""
+    deflate: bool = True
+    """Offer permessage-deflate: one compressed frame serves all who negotiated it."""
+    deflate_threshold: Natural = 512
+    """Bytes from which a frame for everybody is compressed."""
+    sender: Literal["auto", "compiled", "python"] = "auto"
+    """`compiled` writes a frame to all sockets in one call, `auto` where it was built; not with TLS."""
     soft_mark: Bytes = 64 * 1024
     """Bytes in a viewer's user-space buffer above which chat is dropped and state merged."""
     hard_mark: Bytes = 512 * 1024

@@ -39,13 +39,17 @@ class Batch:
         return len(self.unshown) + self.overflowed
 
 
-def sample(messages: Sequence[Danmaku], budget: int) -> tuple[list[Danmaku], list[Danmaku]]:
-    """At most `budget` messages, fair between speakers, in the order they came; and the rest.
+def sample(
+    messages: Sequence[Danmaku], budget: int, bytes_budget: int
+) -> tuple[list[Danmaku], list[Danmaku]]:
+    """At most `budget` messages with `bytes_budget` of text, fair between speakers, in the order they
+    came; and the rest.
 
     Everybody's first message is taken before anybody's second (round robin over speakers in the
-    order in which they first spoke).
+    order in which they first spoke). One that is too long for what is left is passed over.
     """
-    if len(messages) <= budget:
+    sizes = [len(message.text.encode()) for message in messages]
+    if len(messages) <= budget and sum(sizes) <= bytes_budget:
         return list(messages), []
     by_speaker: dict[str, deque[int]] = {}
     for index, message in enumerate(messages):
@@ -54,7 +58,10 @@ def sample(messages: Sequence[Danmaku], budget: int) -> tuple[list[Danmaku], lis
     turns = deque(by_speaker.values())
     while turns and len(chosen) < budget:
         speaker = turns.popleft()
-        chosen.add(speaker.popleft())
+        index = speaker.popleft()
+        if sizes[index] <= bytes_budget:
+            chosen.add(index)
+            bytes_budget -= sizes[index]
         if speaker:
             turns.append(speaker)
     taken = [message for index, message in enumerate(messages) if index in chosen]
@@ -82,8 +89,9 @@ def state_event(values: dict[StateKey, StateValue], now: int) -> RoomState:
 class Lanes:
     """A room's pending events. `latest` is every L2 value ever set, for those who fell behind."""
 
-    def __init__(self, chat_budget: int) -> None:
+    def __init__(self, chat_budget: int, chat_bytes: int) -> None:
         self._budget = chat_budget
+        self._bytes_budget = chat_bytes
         self._chat_limit = max(1, chat_budget * CHAT_PENDING_FLUSHES)
         self._pending = Batch()
         self.latest: dict[StateKey, StateValue] = {}
@@ -126,11 +134,17 @@ class Lanes:
         pending = self._pending
         return bool(pending.sequenced or pending.state or pending.chat or pending.overflowed)
 
+    @property
+    def urgent(self) -> bool:
+        """Whether there is more than numbers that may wait."""
+        pending = self._pending
+        return bool(pending.sequenced or pending.chat or pending.overflowed or 0 in pending.state.values())
+
     def take(self) -> Batch:
         """Everything pending, sampled; the lanes are empty afterwards."""
         batch = self._pending
         self._pending = Batch()
-        batch.chat, batch.unshown = sample(batch.chat, self._budget)
+        batch.chat, batch.unshown = sample(batch.chat, self._budget, self._bytes_budget)
         return batch
 
     def take_sequenced(self) -> Batch:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
 from schemas.codecs import Codec
 from schemas.codes import CLOSE_REASONS, CloseCode
-from server.fanout.frames import batch_bytes
+from server.fanout.frames import Variant, batch_bytes
 from server.fanout.metrics import CLOSED
 from server.fanout.outbox import Flow, Outbox
+
+if TYPE_CHECKING:
+    from server.fanout.roster import Roster
 
 MAX_REASON = 123
 """Bytes a Close frame has for its reason (RFC 6455 section 5.5)."""
@@ -23,9 +26,18 @@ def close_reason(text: str) -> str:
 
 
 class Link(Protocol):
-    """A way to a socket that never blocks. `framed`: it takes wire frames, else bare messages."""
+    """A way to a socket that never blocks. `framed`: it takes wire frames, else bare messages;
+    `deflate`: its peer reads compressed frames too."""
 
-    framed: bool
+    @property
+    def framed(self) -> bool: ...
+
+    @property
+    def deflate(self) -> bool: ...
+
+    @property
+    def descriptor(self) -> int:
+        """Where frames may go past the transport while it holds nothing back; -1: nowhere."""
 
     @property
     def write(self) -> Callable[[bytes], object]:
@@ -43,7 +55,7 @@ class Link(Protocol):
 class Member:
     """`user` is None for a guest; `control` members also hear the dashboard."""
 
-    __slots__ = ("codec", "control", "link", "outbox", "user")
+    __slots__ = ("codec", "control", "link", "outbox", "roster", "slot", "user")
 
     def __init__(self, link: Link, codec: Codec, outbox: Outbox, user: str | None, control: bool) -> None:
         self.link = link
@@ -51,6 +63,13 @@ class Member:
         self.outbox = outbox
         self.user = user
         self.control = control
+        self.roster: Roster | None = None
+        self.slot = -1
+
+    @property
+    def variant(self) -> Variant:
+        """The frames it takes."""
+        return Variant(self.codec, self.link.framed, self.link.deflate)
 
     def send(self, *events: Struct) -> bool:
         """Lane L0: at once, whatever the tick; false when the socket is gone."""
@@ -60,8 +79,14 @@ class Member:
         """One batch of events that this member's codec encoded."""
         if self.outbox.flow is Flow.CLOSED:  # as soon as no frame may be written
             return False
+        self.wrote()
         self.link.write(batch_bytes(self.codec, events, self.link.framed))
         return True
+
+    def wrote(self) -> None:
+        """Something goes to the transport: what follows must not overtake it."""
+        if self.roster is not None:
+            self.roster.wrote(self)
 
     def close(self, code: CloseCode, reason: str = "") -> None:
         """Close with a typed code; what is queued goes first."""

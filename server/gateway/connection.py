@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any
 
 import structlog
@@ -19,8 +20,8 @@ from server.fanout.outbox import Outbox
 from server.gateway import metrics
 from server.gateway.admission import Admission, Refused, admit, welcome
 from server.gateway.doorway import Doorway
-from server.gateway.links import PreframedLink, QueueLink, Send
-from server.gateway.protocol import EXTENSION, FrameWriter
+from server.gateway.links import CLOSED_LINK, Conduit, QueueLink, Send
+from server.gateway.protocol import EXTENSION, Handover
 from server.gateway.session import Admit, Close, Execute, Phase, Reply, Session
 from server.gateway.viewer import Viewer
 from server.rooms.decide import Refused as RoomRefused
@@ -30,6 +31,8 @@ from server.valkey import StoreUnavailable
 
 log = structlog.get_logger("miaodan.gateway")
 
+MAX_WAITING = 4_096
+"""Messages of one read that wait while a command is carried out; with one more the socket is closed."""
 ADMISSIONS = 5
 """Times a hello is looked at again because somebody was muted or kicked meanwhile."""
 
@@ -45,105 +48,95 @@ class Socket:
         self._control = control
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        door = self._door
         await receive()  # websocket.connect
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        if not self._door.origins.admits(headers.get("origin"), headers.get("host")):
+        if not door.origins.admits(headers.get("origin"), headers.get("host")):
             metrics.REFUSED.labels("origin").inc()
             await send({"type": "websocket.close", "code": 1008, "reason": "origin not allowed"})
             return
         codec, subprotocol = choose_codec(scope["subprotocols"])
         await send({"type": "websocket.accept", "subprotocol": subprotocol})
-        writer = scope.get("extensions", {}).get(EXTENSION)
-        link: PreframedLink | QueueLink
-        if self._door.settings.gateway.preframed and isinstance(writer, FrameWriter):
-            link = PreframedLink(writer)
-        else:
-            link = QueueLink(send, codec.text, self._door.settings.fanout)
         client = scope.get("client")
         connection = Connection(
-            self._door,
-            link,
-            codec,
-            scope["path_params"]["room"],
-            self._control,
-            client[0] if client else "",
+            door, codec, scope["path_params"]["room"], self._control, client[0] if client else ""
         )
-        if isinstance(link, PreframedLink):
-            await connection.run(receive)
+        hand_over = scope.get("extensions", {}).get(EXTENSION)
+        if door.settings.gateway.preframed and isinstance(hand_over, Handover):
+            stream = hand_over(connection, door.settings.fanout.soft_mark, door.settings.fanout.hard_mark)
+            if stream is not None:
+                connection.open(stream)
             return
-        pump = asyncio.get_running_loop().create_task(link.pump())
-        try:
-            await connection.run(receive)
-        finally:
-            link.gone()
-            await asyncio.gather(pump, return_exceptions=True)
+        link = QueueLink(send, codec.text, door.settings.fanout.soft_mark, connection)
+        connection.open(link)
+        await link.converse(receive)
 
 
 class Connection:
-    """Owns the member of one socket from hello to goodbye; hears of its transport's state."""
+    """One socket from its handshake to goodbye; hears of its messages and its transport's state.
+
+    Commands that have to wait (for the store) are carried out one at a time; what is said meanwhile
+    waits, and so does the reading.
+    """
 
     __slots__ = (
         "_address",
-        "_admission",
+        "_counted",
         "_door",
-        "_holding",
         "_link",
+        "_room",
         "_room_id",
         "_viewer",
+        "_waiting",
         "_work",
         "member",
         "session",
     )
 
-    def __init__(
-        self,
-        door: Doorway,
-        link: PreframedLink | QueueLink,
-        codec: Codec,
-        room_id: str,
-        control: bool,
-        address: str,
-    ) -> None:
+    def __init__(self, door: Doorway, codec: Codec, room_id: str, control: bool, address: str) -> None:
         self._door = door
-        self._link = link
         self._room_id = room_id
         self._address = address
-        self._admission: Admission | None = None
+        self._counted = False
+        self._link: Conduit | None = None
+        self._room: LiveRoom | None = None
         self._viewer: Viewer | None = None
         self._work: asyncio.Task[None] | None = None
-        self._holding = False
-        fanout = door.settings.fanout
-        outbox = Outbox(fanout.hard_mark, fanout.slow_timeout_ms)
-        self.member = Member(link, codec, outbox, None, control)
+        self._waiting: deque[tuple[bytes, bool]] | None = None
         bucket = Bucket(door.settings.limits.commands_per_second)
         self.session = Session(codec, control, door.settings.gateway, bucket, door.clock())
-
-    # ---- the transport's listener -----------------------------------------------------------
-
-    def paused(self) -> None:
-        if self._admission is not None:
-            self._admission.room.broadcast.paused(self.member)
-
-    def resumed(self) -> None:
-        if self._admission is not None:
-            self._admission.room.broadcast.resumed(self.member)
-
-    def gone(self) -> None:
-        """No frame may be written any more."""
-        self.session.closing()
-        self.member.outbox.closed()
-        if self._admission is not None:
-            self._admission.room.broadcast.leave(self.member)
+        fanout = door.settings.fanout
+        outbox = Outbox(fanout.hard_mark, fanout.slow_timeout_ms)
+        self.member = Member(CLOSED_LINK, codec, outbox, None, control)
 
     # ---- life -------------------------------------------------------------------------------
 
+    def open(self, link: Conduit) -> None:
+        """The socket is accepted; from now on frames go to `link`."""
+        door = self._door
+        self._link = self.member.link = link
+        door.connections[self] = None
+        self._counted = door.addresses.enter(self._address)
+        kind = self._kind
+        metrics.OPENED.labels(kind).inc()
+        metrics.CONNECTIONS.labels(kind).inc()
+        if door.draining:
+            self.close(CloseCode.DRAINING)
+        elif len(door.connections) > door.settings.gateway.max_connections:
+            self.close(CloseCode.OVER_CAPACITY, "too many connections")
+        elif not self._counted:
+            self.close(CloseCode.OVER_CAPACITY, "too many connections from your address")
+
+    @property
+    def _kind(self) -> str:
+        return "control" if self.session.control else "live"
+
     def close(self, code: CloseCode, reason: str = "") -> None:
         """Close with a typed code; idempotent."""
-        if self.session.phase is not Phase.CLOSING or self._link.is_open():
+        link = self._link
+        if link is not None and link.is_open():
             self.session.closing()
             self.member.close(code, reason or CLOSE_REASONS[code])
-            if self._admission is not None:
-                self._admission.room.broadcast.leave(self.member)
 
     def tick(self, now: int) -> None:
         """Timeouts; called about once a second for every connection of the process."""
@@ -151,63 +144,70 @@ class Connection:
         if close is not None:
             self.close(close.code, close.reason)
 
-    async def run(self, receive: Receive) -> None:
-        """Until the socket is gone."""
-        door, kind = self._door, "control" if self.session.control else "live"
-        self._link.attach(self, door.settings.fanout)
-        door.connections[self] = None
-        admitted = door.addresses.enter(self._address)
-        metrics.OPENED.labels(kind).inc()
-        metrics.CONNECTIONS.labels(kind).inc()
-        try:
-            self._check_capacity(admitted)
-            await self._converse(receive)
-        finally:
-            self.gone()
-            if self._work is not None:
-                await asyncio.gather(self._work, return_exceptions=True)
-            del door.connections[self]
-            if admitted:
-                door.addresses.leave(self._address)
-            metrics.CONNECTIONS.labels(kind).dec()
+    # ---- the link's listener ----------------------------------------------------------------
 
-    def _check_capacity(self, admitted: bool) -> None:
+    def wrote(self) -> None:
+        self.member.wrote()
+
+    def paused(self) -> None:
+        if self._room is not None:
+            self._room.broadcast.paused(self.member)
+
+    def resumed(self) -> None:
+        if self._room is not None:
+            self._room.broadcast.resumed(self.member)
+
+    def gone(self) -> None:
+        """No frame may be written any more."""
         door = self._door
-        if door.draining:
-            self.close(CloseCode.DRAINING)
-        elif len(door.connections) > door.settings.gateway.max_connections:
-            self.close(CloseCode.OVER_CAPACITY, "too many connections")
-        elif not admitted:
-            self.close(CloseCode.OVER_CAPACITY, "too many connections from your address")
+        if self not in door.connections:
+            return
+        del door.connections[self]
+        self.session.closing()
+        self._waiting = None
+        self.member.outbox.closed()
+        if self._room is not None:
+            self._room.broadcast.leave(self.member)
+        if self._counted:
+            door.addresses.leave(self._address)
+        metrics.CONNECTIONS.labels(self._kind).dec()
 
     # ---- messages ---------------------------------------------------------------------------
 
-    def heard(self, data: bytes, text: bool) -> bool:
-        """Take a message at once, unless it has to wait its turn."""
-        if self.session.phase is not Phase.LIVE or self._work is not None or self._holding:
-            return False
+    def heard(self, data: bytes, text: bool) -> None:
+        """Take a message, or keep it while another one's work is under way."""
+        if self._work is None:
+            self._take(data, text)
+            return
+        if self._waiting is None:
+            self._waiting = deque()
+            if self._link is not None:
+                self._link.pause_reading()
+        self._waiting.append((data, text))
+        if len(self._waiting) > MAX_WAITING:  # they came in one read: more than anybody has to say
+            self.close(CloseCode.PROTOCOL_ERROR, "too many commands at once")
+
+    def _worked(self, task: asyncio.Task[None]) -> None:
+        """Go on with what was said meanwhile."""
+        self._door.work.discard(task)
+        self._work = None
+        while self._waiting and self._work is None:
+            self._take(*self._waiting.popleft())
+        if not self._waiting and self._work is None:
+            self._waiting = None
+            if self._link is not None:
+                self._link.resume_reading()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        self._work = asyncio.get_running_loop().create_task(work)
+        self._door.work.add(self._work)
+        self._work.add_done_callback(self._worked)
+
+    def _take(self, data: bytes, text: bool) -> None:
+        """Do what the session makes of a message."""
         # JSON is decoded from bytes; the other codec has to see that it got text.
-        self._take(data.decode() if text and not self.member.codec.text else data)
-        return True
-
-    async def _converse(self, receive: Receive) -> None:
-        while True:
-            message = await receive()
-            if message["type"] != "websocket.receive":
-                return
-            self._holding = True  # what comes now comes after this one
-            if self._work is not None:
-                await self._work
-            self._holding = False
-            data = message.get("text")
-            hello = self._take(data if data is not None else message.get("bytes") or b"")
-            if hello is not None:
-                await self._enter(hello)
-
-    def _take(self, data: bytes | str) -> Hello | None:
-        """Do what the session makes of a message; a hello is left to the caller."""
-        hello = None
-        for action in self.session.received(data, self._door.clock()):
+        message = data.decode() if text and not self.member.codec.text else data
+        for action in self.session.received(message, self._door.clock()):
             match action:
                 case Execute(command):
                     metrics.COMMANDS.add(command_type(command))
@@ -216,15 +216,14 @@ class Connection:
                     self._say(event)
                 case Close(code, reason):
                     self.close(code, reason)
-                case Admit(said):
-                    hello = said
-        return hello
+                case Admit(hello):
+                    self._start(self._enter(hello))
 
     def _say(self, event: Struct) -> None:
         if isinstance(event, Error):
             metrics.ERRORS.add(event.code.value)
-        if self._admission is not None:
-            self._admission.room.broadcast.reply(self.member, event)
+        if self._room is not None:
+            self._room.broadcast.reply(self.member, event)
         else:
             self.member.send(event)
 
@@ -241,6 +240,11 @@ class Connection:
         except StoreUnavailable as error:
             log.warning("a hello met no store", room=self._room_id, error=str(error))
             self.member.send(Error(code=ErrorCode.UNAVAILABLE, message="the store does not answer"))
+            self.close(CloseCode.OVER_CAPACITY, "unavailable, come back later")
+            return
+        except Exception:
+            log.exception("a hello failed", room=self._room_id)
+            self.member.send(Error(code=ErrorCode.UNAVAILABLE, message="something went wrong on our side"))
             self.close(CloseCode.OVER_CAPACITY, "unavailable, come back later")
             return
         if self.session.phase is Phase.ADMITTING:
@@ -261,7 +265,7 @@ class Connection:
         """Without awaiting: what the welcome says and what the member hears next fit together."""
         room = admission.room
         room.broadcast.settle()
-        self._admission = admission
+        self._room = room
         self.member.user = None if admission.is_guest else admission.user.id
         self._replace_oldest(room)
         self._viewer = Viewer(self._door, room, self.member, admission.user)
@@ -287,16 +291,12 @@ class Connection:
         if viewer is None or isinstance(command, Hello):
             return
         if isinstance(command, OrderGet) or type(command) in HOST_COMMANDS:
-            self._work = asyncio.get_running_loop().create_task(self._carry_out(command, viewer))
-            self._work.add_done_callback(self._carried_out)
+            self._start(self._carry_out(command, viewer))
             return
         try:
             viewer.execute(command)
         except Exception:
             self._failed(command, viewer)
-
-    def _carried_out(self, task: asyncio.Task[None]) -> None:
-        self._work = None
 
     async def _carry_out(self, command: Command, viewer: Viewer) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -58,3 +59,5 @@ class Doorway:
     allowance: Allowance
     draining: bool = False
     connections: dict[Connected, None] = field(default_factory=dict)
+    work: set[asyncio.Task[None]] = field(default_factory=set)
+    """Hellos and commands that wait for the store."""

@@ -1,67 +1,94 @@
-"""Two ways to a socket behind one `fanout.Link`: past ASGI for our own protocol, through it elsewhere."""
+"""A way to a socket through ASGI `receive` and `send`, for servers without `protocol.EXTENSION`.
+
+With the extension a `stream.FrameStream` is the link itself.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 
-from server.gateway.protocol import FrameWriter, Listener
-from server.settings import FanoutSettings
+from server.fanout.member import Link
+from server.gateway.stream import Listener
 
-LINGER_SECONDS = 10.0
-"""How long a closed peer may take to read on to the Close frame before the line is cut."""
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+class Conduit(Link, Protocol):
+    """A link that is also read from."""
+
+    def pause_reading(self) -> None:
+        """Idempotent."""
+
+    def resume_reading(self) -> None:
+        """Idempotent."""
 
 
-class PreframedLink:
-    """Writes wire frames to the transport; see `protocol.FrameWriter`."""
+class _ClosedLink:
+    """Before there is one."""
 
-    __slots__ = ("_writer", "write")
-    framed = True
+    framed = deflate = False
+    descriptor = -1
 
-    def __init__(self, writer: FrameWriter) -> None:
-        self._writer = writer
-        self.write: Callable[[bytes], object] = writer.transport_write
-
-    def attach(self, listener: Listener, settings: FanoutSettings) -> None:
-        self._writer.attach(listener, settings.soft_mark, settings.hard_mark)
+    def write(self, data: bytes) -> None:
+        """Goes nowhere."""
 
     def is_open(self) -> bool:
-        return self._writer.is_open()
+        return False
 
     def buffered(self) -> int:
-        return self._writer.buffered()
+        return 0
 
     def close(self, code: int, reason: str) -> None:
-        self._writer.close(code, reason, LINGER_SECONDS)
+        """There is nothing to close."""
+
+
+CLOSED_LINK: Link = _ClosedLink()
 
 
 class QueueLink:
-    """The portable path: messages wait in a queue for one pump that awaits ASGI `send`.
+    """Messages wait in a queue for one pump that awaits ASGI `send`.
 
     The queue is bounded by the outbox's marks: above the soft mark the listener is paused, above
     the hard mark the member is closed, as with a transport.
     """
 
-    framed = False
+    framed = deflate = False
+    descriptor = -1
 
-    def __init__(self, send: Send, text: bool, settings: FanoutSettings) -> None:
+    def __init__(self, send: Send, text: bool, soft_mark: int, listener: Listener) -> None:
         self._send = send
         self._text = text
-        self._soft_mark = settings.soft_mark
+        self._soft_mark = soft_mark
         self._queue: deque[bytes] = deque()
         self._size = 0
         self._wake = asyncio.Event()
+        self._readable = asyncio.Event()
+        self._readable.set()
         self._closing: tuple[int, str] | None = None
         self._open = True
         self._paused = False
-        self._listener: Listener | None = None
+        self._listener: Listener | None = listener
 
-    def attach(self, listener: Listener, settings: FanoutSettings) -> None:
-        self._listener = listener
+    async def converse(self, receive: Receive) -> None:
+        """Both ways, until the socket is gone."""
+        pump = asyncio.get_running_loop().create_task(self._pump())
+        try:
+            while (message := await receive())["type"] == "websocket.receive":
+                if self._listener is not None:
+                    text = message.get("text")
+                    data = text.encode() if text is not None else message.get("bytes") or b""
+                    self._listener.heard(data, text is not None)
+                await self._readable.wait()
+        finally:
+            self._gone()
+            await asyncio.gather(pump, return_exceptions=True)
+
+    # ---- the link ---------------------------------------------------------------------------
 
     @property
     def write(self) -> Callable[[bytes], object]:
@@ -84,22 +111,33 @@ class QueueLink:
     def buffered(self) -> int:
         return self._size
 
+    def pause_reading(self) -> None:
+        self._readable.clear()
+
+    def resume_reading(self) -> None:
+        self._readable.set()
+
     def close(self, code: int, reason: str) -> None:
         if self._closing is None:
             self._closing = (code, reason)
             self._wake.set()
+            self._readable.set()
+            self._forget()
 
-    def gone(self) -> None:
+    def _forget(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.gone()
+
+    def _gone(self) -> None:
         """The peer left: what is queued goes nowhere."""
         self._open = False
         self._queue.clear()
         self._size = 0
         self._wake.set()
-        if self._listener is not None:
-            self._listener.gone()
-            self._listener = None
+        self._forget()
 
-    async def pump(self) -> None:
+    async def _pump(self) -> None:
         """Send until closed; one per connection, for its lifetime."""
         while self._open:
             while self._queue:

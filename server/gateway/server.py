@@ -61,6 +61,11 @@ class BoundedHttp(HttpToolsProtocol):
                 return
         super().data_received(data)
 
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        # The parser and this protocol hold one another: let go of both now, not when they are collected.
+        self.parser = None  # type: ignore[assignment]
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         super().connection_lost(exc)
@@ -78,8 +83,11 @@ class GatewayServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def configure(app: ASGIApp, log_level: str) -> uvicorn.Config:
-    """uvloop, httptools and the pre-framed protocol; heartbeats are the session's, not uvicorn's."""
+def configure(app: ASGIApp, log_level: str, deflate: bool = False) -> uvicorn.Config:
+    """uvloop, httptools and the pre-framed protocol; heartbeats are the session's, not uvicorn's.
+
+    `deflate`: offer permessage-deflate.
+    """
     return uvicorn.Config(
         app,
         loop="uvloop",
@@ -88,7 +96,7 @@ def configure(app: ASGIApp, log_level: str) -> uvicorn.Config:
         ws_max_size=MAX_CONTROL_MESSAGE,
         ws_ping_interval=None,
         ws_ping_timeout=None,
-        ws_per_message_deflate=False,
+        ws_per_message_deflate=deflate,
         lifespan="on",
         access_log=False,
         log_config=None,

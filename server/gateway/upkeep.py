@@ -14,6 +14,7 @@ log = structlog.get_logger("miaodan.gateway")
 
 SWEEP_SECONDS = 0.5
 LAST_WORDS_SECONDS = 0.5
+LAST_WORK_SECONDS = 5.0
 
 
 async def sweep(door: Doorway) -> None:
@@ -41,3 +42,5 @@ async def drain(door: Doorway) -> None:
         await asyncio.sleep(pause / steps if len(leaving) > steps else 0)
     if leaving:
         await asyncio.sleep(LAST_WORDS_SECONDS)  # for the peers' own close frames
+    if door.work:
+        await asyncio.wait(door.work, timeout=LAST_WORK_SECONDS)

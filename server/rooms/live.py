@@ -307,7 +307,7 @@ class LiveRoom:
 
     async def dashboard(self, load: Callable[[str], Awaitable[Dashboard]]) -> None:
         """Tell the control sockets how it goes."""
-        watching = [member for member in self.broadcast.members() if member.control]
+        watching = self.broadcast.control()
         rate, self.chat_seen = self.chat_seen, 0
         if not watching:
             return

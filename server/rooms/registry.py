@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from schemas.events import Danmaku, Dashboard
 from server.fanout.broadcast import Broadcast
+from server.fanout.sender import Sender
 from server.rooms.bus import RoomBus
 from server.rooms.live import LiveRoom, Wiring
 from server.rooms.log import RoomLog
@@ -45,6 +46,7 @@ class LiveRooms:
         settings: Settings,
         clock: Callable[[], int],
         node: str,
+        sender: Sender | None,
     ) -> None:
         self._speaker = Publisher(client)
         self._log = room_log
@@ -55,6 +57,7 @@ class LiveRooms:
         self._settings = settings
         self._clock = clock
         self._node = node
+        self._sender = sender
         self._rooms: dict[str, LiveRoom] = {}
         self._opening: dict[str, asyncio.Task[LiveRoom | None]] = {}
         self._idle: dict[str, int] = {}
@@ -95,7 +98,7 @@ class LiveRooms:
         state = await self._log.load(room)
         if state is None:
             return None
-        fanout = Broadcast(self._settings.fanout, self._clock, asyncio.get_running_loop())
+        fanout = Broadcast(self._settings.fanout, self._clock, asyncio.get_running_loop(), self._sender)
         settings = self._settings.rooms
         live: LiveRoom
 

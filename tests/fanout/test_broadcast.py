@@ -24,7 +24,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_blocks_the_loo
 class RecordingLink:
     """Keeps bare messages; `stuck` bytes stand for a transport that does not drain."""
 
-    framed = False
+    framed = deflate = False
+    descriptor = -1
 
     def __init__(self) -> None:
         self.written: list[bytes] = []

@@ -26,7 +26,7 @@ speeches = st.lists(st.sampled_from("abcde"), max_size=60).map(
 
 @given(speeches, st.integers(1, 20))
 def test_a_sample_is_fair_ordered_and_whole(messages: list[Danmaku], budget: int) -> None:
-    taken, rest = sample(messages, budget)
+    taken, rest = sample(messages, budget, 10_000)
     assert len(taken) == min(budget, len(messages))
     assert sorted([*taken, *rest], key=lambda m: m.at) == messages
     assert taken == sorted(taken, key=lambda m: m.at)
@@ -38,8 +38,28 @@ def test_a_sample_is_fair_ordered_and_whole(messages: list[Danmaku], budget: int
             assert all(shown[other] <= shown[speaker] + 1 for other in shown)
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 200)), max_size=40),
+    st.integers(1, 20),
+    st.integers(0, 1_000),
+)
+def test_a_sample_stays_within_its_bytes_and_passes_over_what_is_too_long(
+    speeches: list[tuple[str, int]], budget: int, bytes_budget: int
+) -> None:
+    messages = [
+        Danmaku(message=str(at), user=User(id=who, name=who, role=Role.VIEWER), text="秒" * size, at=at)
+        for at, (who, size) in enumerate(speeches)
+    ]
+    taken, rest = sample(messages, budget, bytes_budget)
+    used = sum(len(message.text.encode()) for message in taken)
+    assert used <= bytes_budget and len(taken) <= budget
+    assert sorted([*taken, *rest], key=lambda m: m.at) == messages
+    if len(taken) < budget:
+        assert all(len(message.text.encode()) > bytes_budget - used for message in rest)
+
+
 def test_sequenced_events_keep_their_order_and_none_is_lost() -> None:
-    lanes = Lanes(chat_budget=1)
+    lanes = Lanes(chat_budget=1, chat_bytes=10_000)
     events = [ProductUnmounted(sku=str(number), seq=number) for number in range(500)]
     for event in events[:300]:
         lanes.sequenced(event)
@@ -51,7 +71,7 @@ def test_sequenced_events_keep_their_order_and_none_is_lost() -> None:
 
 
 def test_settling_leaves_the_other_lanes_waiting() -> None:
-    lanes = Lanes(chat_budget=10)
+    lanes = Lanes(chat_budget=10, chat_bytes=10_000)
     lanes.sequenced(ProductUnmounted(sku="x", seq=1))
     lanes.state(("online", ""), 3)
     lanes.chat(said(1, "a"))
@@ -63,7 +83,7 @@ def test_settling_leaves_the_other_lanes_waiting() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(["sku1", "sku2"]), st.integers(0, 5)), max_size=40))
 def test_state_is_the_latest_value_per_key_and_only_changes_are_told(changes: list[tuple[str, int]]) -> None:
-    lanes = Lanes(chat_budget=1)
+    lanes = Lanes(chat_budget=1, chat_bytes=10_000)
     model: dict[str, int] = {}
     for sku, available in changes:
         changed = lanes.state(("stock", sku), available)
@@ -80,7 +100,7 @@ def test_a_room_state_event_names_each_kind_of_key() -> None:
 
 
 def test_chat_is_bounded_and_every_loss_is_counted() -> None:
-    lanes = Lanes(chat_budget=3)
+    lanes = Lanes(chat_budget=3, chat_bytes=10_000)
     room = 3 * CHAT_PENDING_FLUSHES
     kept = [lanes.chat(said(number, "a")) for number in range(room + 5)]
     assert kept == [True] * room + [False] * 5
@@ -91,7 +111,7 @@ def test_chat_is_bounded_and_every_loss_is_counted() -> None:
 
 
 def test_a_recalled_message_that_nobody_saw_is_never_shown() -> None:
-    lanes = Lanes(chat_budget=5)
+    lanes = Lanes(chat_budget=5, chat_bytes=10_000)
     lanes.chat(said(1, "a"))
     lanes.chat(said(2, "b"))
     lanes.recall("m1")
@@ -99,7 +119,7 @@ def test_a_recalled_message_that_nobody_saw_is_never_shown() -> None:
 
 
 def test_what_is_forgotten_is_not_told() -> None:
-    lanes = Lanes(chat_budget=5)
+    lanes = Lanes(chat_budget=5, chat_bytes=10_000)
     lanes.state(("stock", "gone"), 4)
     lanes.forget(("stock", "gone"))
     assert lanes.take().state == {} and lanes.latest == {}

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,29 +17,33 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from server.fanout.frames import wire_frame
-from server.gateway.links import PreframedLink
-from server.gateway.protocol import EXTENSION, FrameWriter
+from server.gateway.protocol import EXTENSION, Handover
 from server.gateway.server import configure
-from server.settings import FanoutSettings
+from server.gateway.stream import FrameStream
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_blocks_the_loop")]
 
-Application = Callable[[FrameWriter, Callable[[], Awaitable[MutableMapping[str, Any]]]], Awaitable[None]]
+Application = Callable[[Handover], object]
 
 
 class Heard:
-    """A listener that remembers."""
+    """A listener that remembers, and answers what the test wants."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: Callable[[bytes, bool], object] = lambda data, text: None) -> None:
         self.said: list[str] = []
         self.changed = asyncio.Event()
+        self._answer = answer
 
     def _note(self, word: str) -> None:
         self.said.append(word)
         self.changed.set()
 
-    def heard(self, data: bytes, text: bool) -> bool:
-        return False
+    def heard(self, data: bytes, text: bool) -> None:
+        self._note(f"{'text' if text else 'bytes'} {data.decode(errors='replace')}")
+        self._answer(data, text)
+
+    def wrote(self) -> None:
+        self._note("wrote")
 
     def paused(self) -> None:
         self._note("paused")
@@ -57,9 +61,17 @@ class Heard:
                 await self.changed.wait()
 
 
+def taken(
+    handover: Handover, heard: Heard, soft_mark: int = 64 * 1024, bound: int = 8_000_000
+) -> FrameStream:
+    stream = handover(heard, soft_mark, bound)
+    assert stream is not None
+    return stream
+
+
 @asynccontextmanager
-async def serving(application: Application) -> AsyncIterator[str]:
-    """The application behind uvicorn; yields its `ws://` URL."""
+async def serving(application: Application, deflate: bool = False) -> AsyncIterator[str]:
+    """The application behind uvicorn, called with each accepted socket; yields its `ws://` URL."""
 
     async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -69,10 +81,12 @@ async def serving(application: Application) -> AsyncIterator[str]:
             return
         await receive()
         await send({"type": "websocket.accept"})
-        await application(scope["extensions"][EXTENSION], receive)
+        result = application(scope["extensions"][EXTENSION])
+        if inspect.isawaitable(result):
+            await result
 
     listener = socket.create_server(("127.0.0.1", 0))
-    config = configure(app, "error")
+    config = configure(app, "error", deflate)
     config.timeout_graceful_shutdown = 1
     server = uvicorn.Server(config)
     with pytest.MonkeyPatch.context() as patch:
@@ -96,11 +110,6 @@ def _nothing() -> Any:
     return contextlib.nullcontext()
 
 
-async def until_closed(receive: Callable[[], Awaitable[MutableMapping[str, Any]]]) -> None:
-    while (await receive())["type"] != "websocket.disconnect":
-        pass
-
-
 async def code_of(client: ClientConnection) -> int:
     with pytest.raises(ConnectionClosed):
         async with asyncio.timeout(15):
@@ -111,16 +120,7 @@ async def code_of(client: ClientConnection) -> int:
 
 
 def test_canary_uvicorn_still_has_what_the_subclass_touches() -> None:
-    for name in (
-        "pause_writing",
-        "resume_writing",
-        "connection_lost",
-        "shutdown",
-        "handle_close",
-        "handle_parser_exception",
-        "keepalive_timeout",
-        "run_asgi",
-    ):
+    for name in ("handle_connect", "handle_cont", "handle_parser_exception", "run_asgi", "stop_keepalive"):
         assert callable(getattr(WebSocketsSansIOProtocol, name)), name
     source = inspect.getsource(WebSocketsSansIOProtocol)
     for word in (
@@ -129,32 +129,50 @@ def test_canary_uvicorn_still_has_what_the_subclass_touches() -> None:
         "self.handshake_complete",
         "self.conn",
         "self.close_timer",
-        "self.read_paused",
+        "self.connections",
         "self.queue",
         '"extensions"',
     ):
         assert word in source, word
 
 
-async def test_ready_made_frames_reach_the_client_between_ordinary_sends() -> None:
-    async def application(writer: FrameWriter, receive: Any) -> None:
-        assert writer(wire_frame(b"[1]", True)) and writer(wire_frame(b"\x01", False))
-        await until_closed(receive)
+async def test_ready_made_frames_reach_the_client_and_the_call_has_returned() -> None:
+    streams: list[FrameStream] = []
+    tasks: list[asyncio.Task[Any] | None] = []
+
+    def application(handover: Handover) -> None:
+        streams.append(taken(handover, Heard()))
+        tasks.append(asyncio.current_task())
 
     async with serving(application) as url, connect(url) as client:
+        await client.ping()
+        (stream,) = streams
+        assert stream.write_frame(wire_frame(b"[1]", True)) and stream.write_frame(wire_frame(b"\x01", False))
         assert [await client.recv(), await client.recv()] == ["[1]", b"\x01"]
+        assert tasks[0] is not None and tasks[0].done(), "no task is kept for a viewer"
+
+
+async def test_a_connection_is_handed_over_once() -> None:
+    second: list[FrameStream | None] = []
+
+    def application(handover: Handover) -> None:
+        taken(handover, Heard())
+        second.append(handover(Heard(), 1_000, 1_000))
+
+    async with serving(application) as url, connect(url) as client:
+        await (await client.ping())
+        assert second == [None]
 
 
 async def test_a_close_frame_goes_out_behind_the_queue_and_forbids_more() -> None:
     refused: list[bool] = []
     heard = Heard()
 
-    async def application(writer: FrameWriter, receive: Any) -> None:
-        writer.attach(heard, 1_000, 10_000)
-        writer(wire_frame(b"last", True))
-        writer.close(4001, "slow", linger=5)
-        refused.append(writer(wire_frame(b"too late", True)))
-        await until_closed(receive)
+    def application(handover: Handover) -> None:
+        stream = taken(handover, heard)
+        stream.write_frame(wire_frame(b"last", True))
+        stream.close(4001, "slow")
+        refused.append(stream.write_frame(wire_frame(b"too late", True)))
 
     async with serving(application) as url, connect(url) as client:
         assert await client.recv() == "last"
@@ -168,16 +186,15 @@ async def test_a_stopped_reader_pauses_is_refused_above_the_bound_and_resumes() 
     over = asyncio.Event()
     bound = 256 * 1024
 
-    async def application(writer: FrameWriter, receive: Any) -> None:
+    async def application(handover: Handover) -> None:
         nonlocal written
-        writer.attach(heard, 64 * 1024, bound)
+        stream = taken(handover, heard, bound=bound)
         frame = wire_frame(b"x" * 16_000, True)
-        while writer(frame):
+        while stream.write_frame(frame):
             written += 1
             await asyncio.sleep(0)
-        assert bound < writer.buffered() <= bound + 2 * len(frame)
+        assert bound < stream.buffered() <= bound + 2 * len(frame)
         over.set()
-        await until_closed(receive)
 
     async with serving(application) as url:
         client = await connect(url, max_queue=1)
@@ -191,100 +208,112 @@ async def test_a_stopped_reader_pauses_is_refused_above_the_bound_and_resumes() 
 
 
 async def test_the_line_of_a_peer_that_never_reads_on_is_cut() -> None:
-    writers: list[FrameWriter] = []
+    streams: list[FrameStream] = []
 
-    async def application(writer: FrameWriter, receive: Any) -> None:
+    async def application(handover: Handover) -> None:
         frame = wire_frame(b"x" * 60_000, True)
-        writer.attach(Heard(), 64 * 1024, 8_000_000)
-        while writer.buffered() < 1_000_000:
-            writer(frame)
+        stream = taken(handover, Heard())
+        while stream.buffered() < 1_000_000:
+            stream.write_frame(frame)
             await asyncio.sleep(0)
-        writer.close(4001, "slow", linger=0.2)
-        writers.append(writer)
-        await until_closed(receive)
+        stream.close(4001, "slow", linger=0.2)
+        streams.append(stream)
 
     async with serving(application) as url:
         client = await connect(url, max_queue=1)
         async with asyncio.timeout(10):
-            while not writers or not writers[0]._protocol.disconnected:
+            while not streams or not streams[0].transport.is_closing():
                 await asyncio.sleep(0.01)
         assert await code_of(client) == 1006
 
 
 @pytest.mark.parametrize("size,code", [(4 * 1024, None), (4 * 1024 + 1, 1009)])
 async def test_a_message_over_four_kib_is_too_large(size: int, code: int | None) -> None:
-    sizes: list[int] = []
-
-    async def application(writer: FrameWriter, receive: Any) -> None:
-        while (message := await receive())["type"] == "websocket.receive":
-            sizes.append(len(message["text"]))
-            writer(wire_frame(b"got it", True))
-
-    async with serving(application) as url, connect(url) as client:
+    heard = Heard()
+    async with serving(lambda handover: taken(handover, heard)) as url, connect(url) as client:
         await client.send("x" * size)
         if code is None:
-            assert await client.recv() == "got it" and sizes == [size]
+            await heard.until("text " + "x" * size)
         else:
-            assert await code_of(client) == code and sizes == []
+            assert await code_of(client) == code
+            assert heard.said == ["gone"]
 
 
 async def test_the_listener_hears_that_the_peer_left() -> None:
     heard = Heard()
-
-    async def application(writer: FrameWriter, receive: Any) -> None:
-        PreframedLink(writer).attach(heard, FanoutSettings())
-        await until_closed(receive)
-
-    async with serving(application) as url:
+    async with serving(lambda handover: taken(handover, heard)) as url:
         client = await connect(url)
         await client.close()
         await heard.until("gone")
     assert heard.said.count("gone") == 1
 
 
-async def test_a_listener_may_take_messages_at_once_and_leave_others_to_the_queue() -> None:
-    class Taking(Heard):
-        def heard(self, data: bytes, text: bool) -> bool:
-            self.said.append(f"{'text' if text else 'bytes'} {data.decode()}")
-            return data != b"leave me"
-
-    heard = Taking()
-    queued: list[str] = []
-
-    async def application(writer: FrameWriter, receive: Any) -> None:
-        writer.attach(heard, 1_000, 10_000)
-        while (message := await receive())["type"] == "websocket.receive":
-            queued.append(message["text"])
-            writer(wire_frame(b"done", True))
-
-    async with serving(application) as url, connect(url) as client:
+async def test_messages_are_heard_whole_in_order_and_as_what_they_are() -> None:
+    heard = Heard()
+    async with serving(lambda handover: taken(handover, heard)) as url, connect(url) as client:
         await client.send("one")
         await client.send(b"two")
-        await client.send("leave me")
-        assert await client.recv() == "done"
-    assert heard.said[:3] == ["text one", "bytes two", "text leave me"] and queued == ["leave me"]
+        await client.send(["th", "r", "ee"])
+        await client.send("秒")
+        await heard.until("text 秒")
+    assert heard.said[:4] == ["text one", "bytes two", "text three", "text 秒"]
+
+
+async def test_reading_stops_and_goes_on() -> None:
+    heard = Heard()
+    streams: list[FrameStream] = []
+    async with (
+        serving(lambda handover: streams.append(taken(handover, heard))) as url,
+        connect(url) as client,
+    ):
+        await client.send("first")
+        await heard.until("text first")
+        streams[0].pause_reading()
+        streams[0].pause_reading()
+        await client.send("second")
+        await asyncio.sleep(0.05)
+        assert "text second" not in heard.said
+        streams[0].resume_reading()
+        await heard.until("text second")
+
+
+async def test_a_pong_is_said_to_go_past_the_listener() -> None:
+    heard = Heard()
+    async with serving(lambda handover: taken(handover, heard)) as url, connect(url) as client:
+        await (await client.ping())
+        assert heard.said == ["wrote"]
 
 
 async def test_text_that_is_not_utf8_fails_the_connection_and_is_offered_to_nobody() -> None:
     heard = Heard()
-
-    async def application(writer: FrameWriter, receive: Any) -> None:
-        writer.attach(heard, 1_000, 10_000)
-        await until_closed(receive)
-
-    async with serving(application) as url, connect(url) as client:
+    async with serving(lambda handover: taken(handover, heard)) as url, connect(url) as client:
         client.transport.write(b"\x81\x82\x00\x00\x00\x00\xff\xfe")
         assert await code_of(client) == 1007
+    assert heard.said == ["gone"]
+
+
+@pytest.mark.parametrize(
+    "frame,code",
+    [
+        (b"\x83\x80\x00\x00\x00\x00", 1002),  # an opcode that does not exist
+        (b"\xc1\x80\x00\x00\x00\x00", 1002),  # RSV1 without an extension
+        (b"\x81\x01x", 1002),  # not masked
+        (b"\x80\x80\x00\x00\x00\x00", 1002),  # a continuation of nothing
+        (b"\x09\x80\x00\x00\x00\x00", 1002),  # a control frame in pieces
+        (b"\x88\x81\x00\x00\x00\x00\x01", 1002),  # half a close code
+    ],
+)
+async def test_frames_that_break_the_rules_fail_the_connection(frame: bytes, code: int) -> None:
+    heard = Heard()
+    async with serving(lambda handover: taken(handover, heard)) as url, connect(url) as client:
+        client.transport.write(frame)
+        assert await code_of(client) == code
+    assert heard.said == ["gone"]
 
 
 async def test_pings_that_are_not_read_are_bounded_like_everything_else() -> None:
     heard = Heard()
-
-    async def application(writer: FrameWriter, receive: Any) -> None:
-        writer.attach(heard, 1_000, 64 * 1024)
-        await until_closed(receive)
-
-    async with serving(application) as url:
+    async with serving(lambda handover: taken(handover, heard, 1_000, 64 * 1024)) as url:
         client = await connect(url, max_queue=1, ping_interval=None)
         client.transport.pause_reading()
         flood = b"\x89\xfd\x00\x00\x00\x00" + bytes(125)
@@ -296,20 +325,74 @@ async def test_pings_that_are_not_read_are_bounded_like_everything_else() -> Non
 
 
 async def test_a_message_in_endless_pieces_is_refused() -> None:
-    async def application(writer: FrameWriter, receive: Any) -> None:
-        writer.attach(Heard(), 1_000, 64 * 1024)
-        await until_closed(receive)
-
-    async with serving(application) as url, connect(url) as client:
+    async with serving(lambda handover: taken(handover, Heard())) as url, connect(url) as client:
         client.transport.write(b"\x01\x80\x00\x00\x00\x00" + b"\x00\x80\x00\x00\x00\x00" * 100)
         assert await code_of(client) == 4503
 
 
-async def test_a_head_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def application(writer: FrameWriter, receive: Any) -> None:
-        await until_closed(receive)
+async def test_a_server_that_stops_says_so() -> None:
+    heard = Heard()
+    async with serving(lambda handover: taken(handover, heard)) as url:
+        client = await connect(url)
+    assert await code_of(client) == 1012 and heard.said == ["gone"]
 
-    async with serving(application) as url:
+
+@pytest.mark.parametrize(
+    "offer,answer",
+    [
+        ("permessage-deflate", "server_no_context_takeover; client_no_context_takeover"),
+        (
+            "permessage-deflate; client_max_window_bits",
+            "server_no_context_takeover; client_no_context_takeover; client_max_window_bits=12",
+        ),
+        (
+            "permessage-deflate; server_max_window_bits=12",
+            "server_no_context_takeover; client_no_context_takeover; server_max_window_bits=12",
+        ),
+        ("permessage-deflate; server_max_window_bits=11", None),
+        (
+            "permessage-deflate; server_max_window_bits=9, permessage-deflate",
+            "server_no_context_takeover; client_no_context_takeover",
+        ),
+        ("permessage-deflate; unheard_of=1", None),
+    ],
+)
+async def test_compression_is_answered_without_context(offer: str, answer: str | None) -> None:
+    streams: list[FrameStream] = []
+
+    def application(handover: Handover) -> None:
+        streams.append(taken(handover, Heard()))
+
+    headers = {"Sec-WebSocket-Extensions": offer}
+    async with serving(application, deflate=True) as url:
+        host, port = url.split("/")[2].split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        head = {"Host": host, "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+        head |= {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", **headers}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+        writer.write(f"GET /ws/live/r HTTP/1.1\r\n{lines}\r\n".encode())
+        said = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        expected = "" if answer is None else f"sec-websocket-extensions: permessage-deflate; {answer}\r\n"
+        assert expected in said and ("permessage-deflate" in said) == (answer is not None)
+        assert streams[0].deflate == (answer is not None)
+        writer.close()
+
+
+async def test_compressed_messages_are_read_and_a_bomb_is_not() -> None:
+    heard = Heard()
+    async with serving(lambda handover: taken(handover, heard), deflate=True) as url:
+        async with connect(url) as client:
+            await client.send("a" * 3_000)
+            await client.send(["b" * 1_000, "c" * 1_000])
+            await heard.until("text " + "b" * 1_000 + "c" * 1_000)
+            assert heard.said[0] == "text " + "a" * 3_000
+        async with connect(url) as client:
+            await client.send("z" * 1_000_000)
+            assert await code_of(client) == 1009
+
+
+async def test_a_head_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(lambda handover: taken(handover, Heard())) as url:
         host, port = url.split("/")[2].split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(b"GET / HTTP/1.1\r\n")

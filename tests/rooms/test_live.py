@@ -67,7 +67,8 @@ class Orders:
 
 
 class Link:
-    framed = False
+    framed = deflate = False
+    descriptor = -1
 
     def __init__(self) -> None:
         self.written: list[bytes] = []
