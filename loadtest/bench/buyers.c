@@ -3,10 +3,10 @@
  * buyers SOCKETS SEED PREFIX SKU     descriptors as "3,4,5"
  *   run MILLISECONDS                 every buyer buys until then; answers when the last reply came
  *
- * Latencies are from the send to the arrival of the reply; log-linear buckets, 32 to the octave. */
+ * Latencies are from the send to the arrival of the reply. */
+#include "histogram.h"
 #include "wire.h"
 
-#define BUCKETS 2048
 #define PATIENCE_MS 10000
 
 struct buyer {
@@ -23,29 +23,7 @@ static int count;
 static const char *prefix, *sku;
 static uint32_t seed, run_number;
 static uint64_t accepted, refused, frames, waiting;
-static uint64_t histogram[BUCKETS];
-
-static unsigned bucket_of(uint64_t micros) {
-    if (micros < 32) return (unsigned)micros;
-    unsigned octave = 63 - (unsigned)__builtin_clzll(micros);
-    unsigned bucket = (octave - 4) * 32 + (unsigned)((micros >> (octave - 5)) & 31);
-    return bucket < BUCKETS ? bucket : BUCKETS - 1;
-}
-
-static uint64_t bucket_top(unsigned bucket) {
-    if (bucket < 32) return bucket;
-    unsigned octave = bucket / 32 + 4;
-    return ((32ull + bucket % 32 + 1) << (octave - 5)) - 1;
-}
-
-static uint64_t percentile(double share, uint64_t total) {
-    uint64_t wanted = (uint64_t)(share * (double)total), seen = 0;
-    for (unsigned i = 0; i < BUCKETS; i++) {
-        seen += histogram[i];
-        if (seen > wanted) return bucket_top(i);
-    }
-    return 0;
-}
+static struct histogram replies;
 
 static void ask(struct buyer *buyer) {
     uint8_t payload[512], frame[600];
@@ -68,7 +46,7 @@ static void read_frame(struct buyer *buyer, const uint8_t *payload, size_t size,
     accepted += (uint64_t)good;
     refused += (uint64_t)bad;
     if (bad && refused == 1) fprintf(stderr, "an order was refused: %.*s\n", (int)size, payload);
-    histogram[bucket_of((now - buyer->asked_at) / 1000)]++;
+    record(&replies, (now - buyer->asked_at) / 1000);
     waiting--;
     if (now < stop_at) ask(buyer);
 }
@@ -100,7 +78,7 @@ static void listen_to(struct buyer *buyer, uint64_t stop_at) {
 
 static void run(int epoll, uint64_t milliseconds) {
     static struct epoll_event events[1024];
-    memset(histogram, 0, sizeof histogram);
+    memset(&replies, 0, sizeof replies);
     accepted = refused = frames = waiting = 0;
     run_number++;
     uint64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), start = clock_ns(CLOCK_MONOTONIC);
@@ -111,10 +89,10 @@ static void run(int epoll, uint64_t milliseconds) {
         if (ready < 0 && errno != EINTR) die("epoll_wait");
         for (int i = 0; i < ready; i++) listen_to(&buyers[events[i].data.u32], stop_at);
     }
-    uint64_t wall = clock_ns(CLOCK_MONOTONIC) - start, answered = accepted + refused;
+    uint64_t wall = clock_ns(CLOCK_MONOTONIC) - start;
     printf("{\"accepted\":%lu,\"refused\":%lu,\"unanswered\":%lu,\"frames\":%lu,\"p50_us\":%lu,\"p99_us\":%lu,"
            "\"cpu_ns\":%lu,\"wall_ns\":%lu}\n",
-           accepted, refused, waiting, frames, percentile(0.50, answered), percentile(0.99, answered),
+           accepted, refused, waiting, frames, percentile(&replies, 0.50), percentile(&replies, 0.99),
            clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu, wall);
     fflush(stdout);
 }

@@ -26,8 +26,8 @@ class Buyers:
 
     def serve(self) -> None:
         """Until stdin ends."""
-        while (words := command(sys.stdin.fileno())) is not None:
-            match words:
+        while (line := command(sys.stdin.fileno())) is not None:
+            match line.split():
                 case ["run", milliseconds]:
                     answer(self._run(int(milliseconds)))
                 case _:

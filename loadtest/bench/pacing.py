@@ -82,7 +82,7 @@ class Loop:
             self._heard(index, 0, None)
 
 
-def command(descriptor: int) -> list[str] | None:
-    """The next line's words; None at the end of input."""
+def command(descriptor: int) -> str | None:
+    """The next line, without its end; None at the end of input."""
     line = os.read(descriptor, 4096)
-    return line.decode().split() if line else None
+    return line.decode().rstrip("\n") if line else None

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define READ_SIZE 65536
-#define KEEP_SIZE 65536
+#define KEEP_SIZE (4 * READ_SIZE)
 #define LINE_SIZE 65536
 #define STDIN_TAG UINT32_MAX
 

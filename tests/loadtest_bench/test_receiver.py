@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import time
 
 import orjson
 import pytest
@@ -105,3 +106,97 @@ def test_a_program_that_ended_says_so(launch: Launch) -> None:
     program = launch("receiver", "too", "few", fds=[])
     with pytest.raises(ProgramFailed, match="ended with"):
         program.ask("snap")
+
+
+def read_speech(link: socket.socket) -> tuple[int, bytes]:
+    """When a sender says its danmaku was sent, in nanoseconds, and the frame its viewers get."""
+    text = orjson.loads(read_client_frame(link))["text"]
+    stamp = int(text[1:17], 16)
+    assert text == f"t{stamp:016x}".ljust(30, "x")
+    return stamp, text_frame(orjson.dumps([{"type": "danmaku", "message": "m", "text": text}]))
+
+
+@pytest.mark.parametrize("cut", [1, 7, 40, 1_000_000])
+def test_each_viewer_and_danmaku_is_one_latency(launch: Launch, cut: int) -> None:
+    first, watched = pair()
+    second, other = pair()
+    sender, speaking = pair()
+    with first, watched, second, other, sender, speaking:
+        fds = [watched.fileno(), other.fileno(), speaking.fileno()]
+        program = launch("receiver", f"{fds[0]},{fds[1]}", str(fds[2]), "7", fds=fds)
+        program.ask("text 30")
+        program.ask("latency 1")
+        program.ask("send 2 2")
+        (stamp, one), (_, two) = read_speech(sender), read_speech(sender)
+        for link in (first, second):
+            stream = one + text_frame(b'[{"type":"danmaku","text":"t00"}]') + two
+            for start in range(0, len(stream), cut):
+                link.sendall(stream[start : start + cut])
+        counters = until(program, "frames", 6)
+        assert counters["stamped"] == 4
+        assert 0 < counters["p50_us"] <= counters["p99_us"] <= counters["max_us"]
+        assert counters["max_us"] <= (time.monotonic_ns() - stamp) // 1000
+        assert program.ask("latency 0")["stamped"] == 0
+        first.sendall(one)
+        assert until(program, "frames", 7)["stamped"] == 0
+
+
+def test_a_latency_is_the_time_from_the_stamp(launch: Launch) -> None:
+    viewer, watched = pair()
+    with viewer, watched:
+        program = launch("receiver", str(watched.fileno()), "", "7", fds=[watched.fileno()])
+        program.ask("text 17")
+        program.ask("latency 1")
+        long_ago = time.monotonic_ns() - 3_000_000_000
+        viewer.sendall(text_frame(f'[{{"type":"danmaku","text":"t{long_ago:016x}"}}]'.encode()))
+        counters = until(program, "stamped", 1)
+        took = (time.monotonic_ns() - long_ago) // 1000
+        assert 3_000_000 <= counters["p50_us"] == counters["max_us"] <= took
+
+
+def test_a_stamp_needs_room(launch: Launch) -> None:
+    program = launch("receiver", "", "", "7", fds=[])
+    program.ask("text 16")
+    with pytest.raises(ProgramFailed, match="16 bytes has no room for a stamp"):
+        program.ask("latency 1")
+
+
+def test_a_pace_waits_for_no_answer(launch: Launch) -> None:
+    viewer, watched = pair()
+    sender, speaking = pair()
+    with viewer, watched, sender, speaking:
+        fds = [watched.fileno(), speaking.fileno()]
+        program = launch("receiver", str(fds[0]), str(fds[1]), "7", fds=fds)
+        before = program.ask("snap")["wall_ns"]
+        program.ask("pace 200")
+        for turn in range(20):
+            assert orjson.loads(read_client_frame(sender))["id"] == turn
+        after = program.ask("stop")
+        assert 20 <= after["sent"] <= 1 + (after["wall_ns"] - before) * 200 // 1_000_000_000
+        assert after["stalls"] == after["errors"] == 0
+        assert program.ask("snap")["sent"] == after["sent"]
+
+
+def test_speaks_and_hears_as_it_is_told(launch: Launch) -> None:
+    viewer, watched = pair()
+    sender, speaking = pair()
+    with viewer, watched, sender, speaking:
+        fds = [watched.fileno(), speaking.fileno()]
+        program = launch("receiver", str(fds[0]), str(fds[1]), "7", fds=fds)
+        program.ask('speech 42["say",{"text":"$text","n":$id}]')
+        program.ask("heard 42[")
+        program.ask("accepted")
+        program.ask("text 3")
+        program.ask("send 1 1")
+        for turn in range(3):
+            said = read_client_frame(sender)
+            assert said == b'42["say",{"text":"xxx","n":%d}]' % turn
+            viewer.sendall(text_frame(said))
+        assert until(program, "danmaku", 3)["danmaku_frames"] == 3
+        assert read_client_frame(sender).startswith(b"42[")
+
+
+def test_a_command_it_does_not_know_ends_it(launch: Launch) -> None:
+    program = launch("receiver", "", "", "7", fds=[])
+    with pytest.raises(ProgramFailed, match="no such command: dance 3"):
+        program.ask("dance 3")
