@@ -14,13 +14,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from client_sim.api import ApiError
-from loadtest.bench import fanout, orders
+from loadtest.bench import fanout, joins, memory, orders
 from loadtest.bench.machine import facts, place
 from loadtest.bench.native import NoCompiler, ProgramFailed, build, compiler
 from loadtest.bench.plan import Plan
@@ -29,7 +30,15 @@ from loadtest.bench.results import Report
 from loadtest.bench.store import StoreFailed
 from loadtest.bench.target import ServerFailed
 
-BENCHMARKS = {"fanout": fanout.measure, "orders": orders.measure}
+BENCHMARKS = {
+    "fanout": fanout.measure,
+    "orders": orders.measure,
+    "joins": joins.measure,
+    "memory": memory.measure,
+}
+USUAL = ("fanout", "orders")
+"""What is measured when nothing is chosen."""
+VIEWERS = {"fanout": 1_000, "orders": 1_000, "joins": 5_000, "memory": 10_000}
 SPARE_DESCRIPTORS = 200
 
 
@@ -37,15 +46,18 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m loadtest.bench", description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=3.0, help="length of one window (3)")
     parser.add_argument("--repeat", type=int, default=5, help="windows of each side (5)")
-    parser.add_argument("--viewers", type=int, default=1_000, help="sockets, and buyers (1000)")
-    parser.add_argument("--only", choices=sorted(BENCHMARKS), help="one benchmark alone")
+    usual = ", ".join(f"{name} {count}" for name, count in VIEWERS.items())
+    parser.add_argument("--viewers", type=int, default=None, help=f"sockets of a room ({usual})")
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--only", choices=sorted(BENCHMARKS), help="one benchmark alone")
+    chosen.add_argument("--all", action="store_true", help=f"all of them, not just {' and '.join(USUAL)}")
     parser.add_argument("--seed", type=int, default=None, help="of mask keys; drawn when not given")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"), help="where the JSON goes")
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--json", action="store_true", help="print the JSON instead of the table")
     shown.add_argument("--markdown", action="store_true", help="print Markdown instead of the table")
     options = parser.parse_args(arguments)
-    if options.seconds < 0.1 or options.repeat < 1 or options.viewers < 1:
+    if options.seconds < 0.1 or options.repeat < 1 or (options.viewers is not None and options.viewers < 1):
         parser.error("--seconds from 0.1, --repeat and --viewers from 1")
     return options
 
@@ -64,6 +76,12 @@ def _raise_descriptor_limit(viewers: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
+def _chosen(options: argparse.Namespace) -> dict[str, int]:
+    """Which benchmarks, and with how many viewers."""
+    names = [options.only] if options.only else list(BENCHMARKS if options.all else USUAL)
+    return {name: VIEWERS[name] if options.viewers is None else options.viewers for name in names}
+
+
 def _plan(options: argparse.Namespace, folder: Path) -> Plan:
     placement = place()
     os.sched_setaffinity(0, placement.others)
@@ -72,13 +90,10 @@ def _plan(options: argparse.Namespace, folder: Path) -> Plan:
     except NoCompiler as error:
         _say(f"{error}: the floor is left out, and slower Python programs take the place of the others")
         python = [sys.executable, "-m"]
-        floor, receiver, buyers = (
-            None,
-            [*python, "loadtest.bench.receiver"],
-            [*python, "loadtest.bench.buyers"],
-        )
+        floor, joiners = None, None
+        receiver, buyers = [*python, "loadtest.bench.receiver"], [*python, "loadtest.bench.buyers"]
     else:
-        floor = [str(build("floor", folder))]
+        floor, joiners = [str(build("floor", folder))], [str(build("joiners", folder))]
         receiver, buyers = [str(build("receiver", folder))], [str(build("buyers", folder))]
     seed = secrets.randbits(31) if options.seed is None else options.seed
     return Plan(
@@ -86,11 +101,12 @@ def _plan(options: argparse.Namespace, folder: Path) -> Plan:
         folder=folder,
         seconds=options.seconds,
         repeat=options.repeat,
-        viewers=options.viewers,
+        viewers=max(_chosen(options).values()),
         seed=seed,
         receiver=receiver,
         floor=floor,
         buyers=buyers,
+        joiners=joiners,
         say=_say,
     )
 
@@ -98,7 +114,8 @@ def _plan(options: argparse.Namespace, folder: Path) -> Plan:
 def run(options: argparse.Namespace) -> Report:
     """One run. Raises what the benchmarks raise."""
     started, start = datetime.now(UTC), time.monotonic()
-    _raise_descriptor_limit(options.viewers)
+    chosen = _chosen(options)
+    _raise_descriptor_limit(max(chosen.values()))
     output: Path = options.output
     output.parent.mkdir(parents=True, exist_ok=True)
     own_cpus = os.sched_getaffinity(0)
@@ -106,14 +123,13 @@ def run(options: argparse.Namespace) -> Report:
         # Beside the output, not in /tmp: that may be a tmpfs, where an fsync is nothing.
         with tempfile.TemporaryDirectory(prefix="bench-", dir=output.parent) as folder:
             plan = _plan(options, Path(folder).absolute())
-            chosen = [options.only] if options.only else list(BENCHMARKS)
-            sections = [BENCHMARKS[name](plan) for name in chosen]
+            sections = [BENCHMARKS[name](replace(plan, viewers=count)) for name, count in chosen.items()]
     finally:
         os.sched_setaffinity(0, own_cpus)
     said: dict[str, float | int | str] = {
         "seconds": plan.seconds,
         "repeat": plan.repeat,
-        "viewers": plan.viewers,
+        "viewers": ", ".join(f"{name} {count:,}" for name, count in chosen.items()),
         "seed": str(plan.seed),
         "cpu of the server": str(sorted(plan.placement.server)),
         "cpu of the rest": str(sorted(plan.placement.others)),

@@ -73,7 +73,7 @@ class RawSide:
 
     def sample(self, seconds: float) -> Sample:
         """One window. The back office is stopped meanwhile: its arrears are the other side's."""
-        with _stopped(self._server.backoffice), _running_on(self._plan.placement):
+        with stopped(self._server.backoffice), _running_on(self._plan.placement):
             cpu = cpu_ns(self._store_pid)
             count, wall = self._store.run(seconds)
             cpu = cpu_ns(self._store_pid) - cpu
@@ -81,7 +81,8 @@ class RawSide:
 
 
 @contextmanager
-def _stopped(pid: int) -> Iterator[None]:
+def stopped(pid: int) -> Iterator[None]:
+    """SIGSTOP, and SIGCONT in the end."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield

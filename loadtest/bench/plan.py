@@ -13,7 +13,7 @@ from loadtest.bench.machine import Placement
 class Plan:
     """`seconds` is one window, `repeat` how many each side gets; programs are command lines.
 
-    `floor` is None where there is no compiler. `say` takes a line of progress.
+    `floor` and `joiners` are None where there is no compiler. `say` takes a line of progress.
     """
 
     placement: Placement
@@ -25,4 +25,5 @@ class Plan:
     receiver: list[str]
     floor: list[str] | None
     buyers: list[str]
+    joiners: list[str] | None
     say: Callable[[str], None]

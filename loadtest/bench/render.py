@@ -51,8 +51,12 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _section_table(section: Section) -> list[str]:
-    rows = [(f"{section.name}: {section.unit}", *HEADINGS[1:]), *(_row(side) for side in section.sides)]
-    lines = _aligned(rows)
+    lines = []
+    if section.sides:
+        heading = (f"{section.name}: {section.unit}", *HEADINGS[1:])
+        lines += _aligned([heading, *(_row(side) for side in section.sides)])
+    if section.grid:
+        lines += _aligned(section.grid)
     lines += [_verdict(ratio) for ratio in section.ratios]
     lines.append(_facts(section.facts))
     return [*lines, *section.notes, ""]
@@ -72,10 +76,17 @@ def table(report: Report) -> str:
 
 
 def _section_markdown(section: Section) -> list[str]:
-    heads = (f"{section.name}: {section.unit}", *HEADINGS[1:])
-    lines = [f"| {' | '.join(heads)} |", "| --- | ---: | ---: | ---: | --- |"]
-    lines += [f"| {' | '.join(_row(side))} |" for side in section.sides]
-    lines += ["", *(f"- {_verdict(ratio)}" for ratio in section.ratios), f"- {_facts(section.facts)}"]
+    lines = []
+    if section.sides:
+        heads = (f"{section.name}: {section.unit}", *HEADINGS[1:])
+        lines += [f"| {' | '.join(heads)} |", "| --- | ---: | ---: | ---: | --- |"]
+        lines += [f"| {' | '.join(_row(side))} |" for side in section.sides]
+        lines.append("")
+    if section.grid:
+        heading, *rows = section.grid
+        lines += [f"| {' | '.join(heading)} |", f"| {' | '.join(['---:'] * len(heading))} |"]
+        lines += [*(f"| {' | '.join(row)} |" for row in rows), ""]
+    lines += [*(f"- {_verdict(ratio)}" for ratio in section.ratios), f"- {_facts(section.facts)}"]
     return [*lines, *(f"- {note}" for note in section.notes), ""]
 
 

@@ -82,7 +82,10 @@ class Ratio(Struct):
 
 
 class Section(Struct):
-    """One benchmark: what it counted, its sides, its ratios, what a reader has to know."""
+    """One benchmark: what it counted, its sides, its ratios, what a reader has to know.
+
+    `grid` is a table of its own, its heading first, for what is not a rate per core.
+    """
 
     name: str
     unit: str
@@ -90,6 +93,7 @@ class Section(Struct):
     ratios: list[Ratio]
     facts: dict[str, float | int | str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    grid: list[list[str]] = field(default_factory=list)
 
 
 class Report(Struct):

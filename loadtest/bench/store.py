@@ -72,11 +72,24 @@ class BareStore:
 
     def server_info(self) -> dict[str, str]:
         """INFO's section `server`."""
-        text = self.ask("INFO", "server")
+        return self.info("server")
+
+    def info(self, section: str) -> dict[str, str]:
+        """One section of INFO; raises StoreFailed, OSError."""
+        text = self.ask("INFO", section)
         if not isinstance(text, bytes):
             raise StoreFailed("INFO was not answered with text")
         pairs = (line.partition(":") for line in text.decode().splitlines())
         return {name: value for name, _, value in pairs if value}
+
+
+def command_calls(store: BareStore) -> dict[str, int]:
+    """How often each command was carried out so far, those of scripts included."""
+    calls = {}
+    for name, figures in store.info("commandstats").items():
+        fields = dict(part.split("=", 1) for part in figures.split(","))
+        calls[name.removeprefix("cmdstat_")] = int(fields["calls"])
+    return calls
 
 
 class RawReserve:

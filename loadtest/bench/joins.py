@@ -1,0 +1,167 @@
+"""Joins: how many a core lets in, and a room that is cut off as a whole and comes back.
+
+The room is furnished (20 products, a running sale), so a welcome has something to say. Hellos are
+also measured alone, on sockets that are open already: the rest is TCP and the upgrade. In the
+storm every viewer comes back with (`epoch`, `seq`) while the host goes on; each has to be told all
+it missed, once.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import ExitStack, closing
+from statistics import median
+
+from loadtest.bench.crowd import Crowd, settle
+from loadtest.bench.cues import Cues
+from loadtest.bench.fanout import Foreign
+from loadtest.bench.machine import cpu_ns
+from loadtest.bench.native import Answer, ProgramFailed
+from loadtest.bench.orders import stopped
+from loadtest.bench.plan import Plan
+from loadtest.bench.results import Ratio, Sample, Section, side
+from loadtest.bench.stage import furnished, talking
+from loadtest.bench.store import BareStore, command_calls
+from loadtest.bench.target import Server
+
+HELLOS_PER_CORE = 3_000
+WINDOW = 500
+"""Joins under way at a time, a tenth of what the server's backlog holds."""
+EVENT_S = 0.05
+BEFORE_S = 1.0
+"""The host talks that long before the storm: what the store does for that is not the storm's."""
+SETTINGS = {
+    "MIAODAN_LIMITS__JOINS_PER_SECOND": "0",
+    "MIAODAN_LIMITS__CONNECTIONS_PER_ADDRESS": "0",
+    "MIAODAN_GATEWAY__HELLO_TIMEOUT_MS": "120000",
+}
+
+
+class Doors:
+    """The server, its room, and the crowd before it."""
+
+    def __init__(self, plan: Plan, stack: ExitStack) -> None:
+        self._plan = plan
+        self._server = stack.enter_context(Server(plan.placement, SETTINGS, plan.folder))
+        self._control: socket.socket = stack.enter_context(furnished(self._server))
+        self._store = stack.enter_context(closing(BareStore(self._server.store_socket)))
+        self._crowd = stack.enter_context(Crowd(plan, self._server, plan.viewers))
+
+    def whole(self) -> Sample:
+        """Connect, upgrade, hello, welcome; then everybody leaves."""
+        sample = self._timed("join")
+        self._empty()
+        return sample
+
+    def hellos(self) -> Sample:
+        """Hello to welcome, on sockets that are open; then everybody leaves."""
+        self._crowd.come("open", WINDOW)
+        self._settle()
+        sample = self._timed("hello")
+        self._empty()
+        return sample
+
+    def fill(self) -> None:
+        self._crowd.come("join", WINDOW)
+        self._settle()
+
+    def storm(self) -> Sample:
+        """All are cut off and come back while the host talks. Raises ProgramFailed for one thing untold."""
+        crowd = self._crowd
+        with stopped(self._server.backoffice), Cues([talking(self._control, EVENT_S)]) as cues:
+            usual, _ = self._calls_during(BEFORE_S)
+            before, calls = crowd.ask("snap"), command_calls(self._store)
+            crowd.cut()
+            sample = self._timed("resume")
+            after, calls = crowd.ask("snap"), _grown(calls, command_calls(self._store))
+        (told,) = cues.told
+        if told.refused or cues.unanswered:
+            raise ProgramFailed("host", f"{told.refused[:3]}, {cues.unanswered} without an answer")
+        came = after["recovered"] - before["recovered"]
+        _check(came == crowd.count, f"{came} of {crowd.count} resumes recovered", after)
+        end = crowd.ask(f"until {told.seq} 10000")
+        _check(end["least_seq"] == end["most_seq"] == told.seq, f"not everybody is at {told.seq}", end)
+        _check(not end["gaps"] and not end["duplicates"], "events are missing, or came twice", end)
+        wall = sample.wall_ns / 1e9
+        sample.extra |= {
+            "events_missed": (after["events"] - before["events"]) / came,
+            "store_commands": (sum(calls.values()) - sum(usual.values()) * wall / BEFORE_S) / came,
+            "log_reads": float(calls.get("xrange", 0) - usual.get("xrange", 0) * wall / BEFORE_S),
+        }
+        return sample
+
+    def _timed(self, how: str) -> Sample:
+        gateway = self._server.gateway
+        foreign, cpu = Foreign(self._plan.placement), cpu_ns(gateway)
+        answer = self._crowd.come(how, WINDOW)
+        cpu = cpu_ns(gateway) - cpu
+        return Sample(
+            count=self._crowd.count,
+            cpu_ns=cpu,
+            wall_ns=answer["wall_ns"],
+            foreign=foreign.share(cpu),
+            extra={"joiners_cpu": answer["cpu_ns"] / answer["wall_ns"]},
+        )
+
+    def _calls_during(self, seconds: float) -> tuple[dict[str, int], float]:
+        before = command_calls(self._store)
+        time.sleep(seconds)
+        return _grown(before, command_calls(self._store)), seconds
+
+    def _empty(self) -> None:
+        self._crowd.cut()
+        self._settle()
+
+    def _settle(self) -> None:
+        settle([self._server.gateway])
+
+
+def _grown(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
+    return {name: calls - before.get(name, 0) for name, calls in after.items() if name != "info"}
+
+
+def _check(good: bool, complaint: str, seen: Answer) -> None:
+    if not good:
+        raise ProgramFailed("joiners", f"{complaint}: {seen}")
+
+
+def measure(plan: Plan) -> Section:
+    """Both kinds of joins in turn, then storms of a full room."""
+    with ExitStack() as stack:
+        plan.say(f"joins: starting a server, signing {plan.viewers} tokens")
+        doors = Doors(plan, stack)
+        doors.whole()
+        whole: list[Sample] = []
+        hellos: list[Sample] = []
+        storms: list[Sample] = []
+        for turn in range(plan.repeat):
+            plan.say(f"joins: {turn + 1} of {plan.repeat}")
+            whole.append(doors.whole())
+            hellos.append(doors.hellos())
+        doors.fill()
+        for turn in range(plan.repeat):
+            plan.say(f"joins: storm {turn + 1} of {plan.repeat}")
+            storms.append(doors.storm())
+    return _section(plan, whole, hellos, storms)
+
+
+def _section(plan: Plan, whole: list[Sample], hellos: list[Sample], storms: list[Sample]) -> Section:
+    sides = [
+        side("hello to welcome", hellos),
+        side("connect to welcome", whole),
+        side("resume storm", storms),
+    ]
+    ratio = Ratio("hello/s per core / 3,000", sides[0].per_core.median / HELLOS_PER_CORE, 1.0)
+    facts: dict[str, float | int | str] = {
+        "viewers": plan.viewers,
+        "at_a_time": WINDOW,
+        "resumed": sum(one.count for one in storms),
+        "missing_or_twice": 0,
+        "events_missed_each": round(median(one.extra["events_missed"] for one in storms), 1),
+        "store_commands_per_resume": round(median(one.extra["store_commands"] for one in storms), 2),
+        "log_reads": round(max(one.extra["log_reads"] for one in storms)),
+        "last_welcome_after_ms": round(max(one.wall_ns for one in storms) / 1e6),
+        "joiners_cpu": round(max(one.extra["joiners_cpu"] for one in [*whole, *hellos]), 2),
+    }
+    return Section("joins", "joins", sides, [ratio], facts)
