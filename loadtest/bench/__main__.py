@@ -13,10 +13,11 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -26,19 +27,27 @@ from loadtest.bench.machine import facts, place
 from loadtest.bench.native import NoCompiler, ProgramFailed, build, compiler
 from loadtest.bench.plan import Plan
 from loadtest.bench.render import markdown, table
-from loadtest.bench.results import Report
+from loadtest.bench.results import Report, Section
 from loadtest.bench.store import StoreFailed
 from loadtest.bench.target import ServerFailed
 
+
+class Benchmark(NamedTuple):
+    """`viewers`: how many unless told; `descriptors`: open files of one process for each of them."""
+
+    measure: Callable[[Plan], Section]
+    viewers: int
+    descriptors: int
+
+
 BENCHMARKS = {
-    "fanout": fanout.measure,
-    "orders": orders.measure,
-    "joins": joins.measure,
-    "memory": memory.measure,
+    "fanout": Benchmark(fanout.measure, 1_000, 3),
+    "orders": Benchmark(orders.measure, 1_000, 1),
+    "joins": Benchmark(joins.measure, 5_000, 1),
+    "memory": Benchmark(memory.measure, 10_000, 1),
 }
 USUAL = ("fanout", "orders")
 """What is measured when nothing is chosen."""
-VIEWERS = {"fanout": 1_000, "orders": 1_000, "joins": 5_000, "memory": 10_000}
 SPARE_DESCRIPTORS = 200
 
 
@@ -46,7 +55,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m loadtest.bench", description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=3.0, help="length of one window (3)")
     parser.add_argument("--repeat", type=int, default=5, help="windows of each side (5)")
-    usual = ", ".join(f"{name} {count}" for name, count in VIEWERS.items())
+    usual = ", ".join(f"{name} {one.viewers}" for name, one in BENCHMARKS.items())
     parser.add_argument("--viewers", type=int, default=None, help=f"sockets of a room ({usual})")
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--only", choices=sorted(BENCHMARKS), help="one benchmark alone")
@@ -66,20 +75,22 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _raise_descriptor_limit(viewers: int) -> None:
-    """Two sockets per viewer lie here for a moment; raises ProgramFailed when there cannot be."""
-    needed = 3 * viewers + SPARE_DESCRIPTORS
+def _raise_descriptor_limit(needed: int) -> None:
+    """What is started inherits it; raises ProgramFailed when it may not be raised so far."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < needed:
-        if hard != resource.RLIM_INFINITY and hard < needed:
-            raise ProgramFailed("bench", f"needs {needed} open files, the limit is {hard} (ulimit -n)")
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    if soft >= needed:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, max(needed, hard)))
+    except (ValueError, OSError):
+        reason = f"needs {needed} open files, the limit is {hard} and only root may raise it (ulimit -n)"
+        raise ProgramFailed("bench", reason) from None
 
 
 def _chosen(options: argparse.Namespace) -> dict[str, int]:
     """Which benchmarks, and with how many viewers."""
     names = [options.only] if options.only else list(BENCHMARKS if options.all else USUAL)
-    return {name: VIEWERS[name] if options.viewers is None else options.viewers for name in names}
+    return {name: options.viewers or BENCHMARKS[name].viewers for name in names}
 
 
 def _plan(options: argparse.Namespace, folder: Path) -> Plan:
@@ -115,7 +126,8 @@ def run(options: argparse.Namespace) -> Report:
     """One run. Raises what the benchmarks raise."""
     started, start = datetime.now(UTC), time.monotonic()
     chosen = _chosen(options)
-    _raise_descriptor_limit(max(chosen.values()))
+    sockets = max(BENCHMARKS[name].descriptors * count for name, count in chosen.items())
+    _raise_descriptor_limit(sockets + SPARE_DESCRIPTORS)
     output: Path = options.output
     output.parent.mkdir(parents=True, exist_ok=True)
     own_cpus = os.sched_getaffinity(0)
@@ -123,7 +135,9 @@ def run(options: argparse.Namespace) -> Report:
         # Beside the output, not in /tmp: that may be a tmpfs, where an fsync is nothing.
         with tempfile.TemporaryDirectory(prefix="bench-", dir=output.parent) as folder:
             plan = _plan(options, Path(folder).absolute())
-            sections = [BENCHMARKS[name](replace(plan, viewers=count)) for name, count in chosen.items()]
+            sections = [
+                BENCHMARKS[name].measure(replace(plan, viewers=count)) for name, count in chosen.items()
+            ]
     finally:
         os.sched_setaffinity(0, own_cpus)
     said: dict[str, float | int | str] = {
