@@ -22,7 +22,7 @@ from typing import NamedTuple
 import msgspec
 
 from client_sim.api import ApiError
-from loadtest.bench import fanout, joins, memory, orders
+from loadtest.bench import curve, fanout, joins, memory, orders, room
 from loadtest.bench.machine import facts, place
 from loadtest.bench.native import NoCompiler, ProgramFailed, build, compiler
 from loadtest.bench.plan import Plan
@@ -45,6 +45,8 @@ BENCHMARKS = {
     "orders": Benchmark(orders.measure, 1_000, 1),
     "joins": Benchmark(joins.measure, 5_000, 1),
     "memory": Benchmark(memory.measure, 10_000, 1),
+    "room": Benchmark(room.measure, 10_000, 1),
+    "curve": Benchmark(curve.measure, 10_000, 1),
 }
 USUAL = ("fanout", "orders")
 """What is measured when nothing is chosen."""

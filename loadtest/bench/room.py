@@ -1,0 +1,152 @@
+"""One large room as it is on an evening: chat, a moving stock, a talking host, and orders meanwhile.
+
+Everything is an open loop: danmaku, restocks, the host's changes and orders come when they are due,
+whatever was answered. Latencies are those of every (viewer, danmaku) pair, from the moment before
+the danmaku's send() to the read that found it on the viewer's socket, and of every order, from when
+it was due to its reply. The server has its default ticks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from statistics import median
+
+from loadtest.bench.crowd import settle
+from loadtest.bench.cues import Cues, Told
+from loadtest.bench.fanout import Foreign
+from loadtest.bench.fanout import _receiver as receiver
+from loadtest.bench.machine import cpu_ns
+from loadtest.bench.native import Answer, Program, ProgramFailed
+from loadtest.bench.plan import Plan
+from loadtest.bench.results import Ratio, Sample, Section, side
+from loadtest.bench.stage import buying, furnished, restocking, talking
+from loadtest.bench.target import Server
+
+MOST_MS = 80.0
+SPEAKERS = 10
+DANMAKU_PER_SECOND = 50
+TEXT_BYTES = 100
+BUYERS = 4
+ORDERS_PER_SECOND = 20
+RESTOCK_S = 0.05
+HOST_S = 1.0
+WARM_UP_S = 2.0
+LAST_ONES_S = 10.0
+SETTINGS = {"MIAODAN_LIMITS__JOINS_PER_SECOND": "0", "MIAODAN_LIMITS__CONNECTIONS_PER_ADDRESS": "0"}
+
+
+class Evening:
+    """The server, the viewers' receiver, and the people with cues."""
+
+    def __init__(self, plan: Plan, stack: ExitStack) -> None:
+        self._plan = plan
+        self._server = stack.enter_context(Server(plan.placement, SETTINGS, plan.folder))
+        control = stack.enter_context(furnished(self._server))
+        buyers = self._server.join(BUYERS, "buyer")
+        for link in buyers:
+            stack.enter_context(closing(link))
+        links = self._server.join(plan.viewers, "viewer") + self._server.join(SPEAKERS, "speaker")
+        self._receiver: Program = stack.enter_context(receiver(plan, links, SPEAKERS))
+        self._receiver.ask(f"text {TEXT_BYTES}")
+        self._cues = [talking(control, HOST_S), restocking(control, RESTOCK_S)]
+        self._cues += [
+            buying(link, BUYERS / ORDERS_PER_SECOND, f"buyer{number}") for number, link in enumerate(buyers)
+        ]
+        settle([self._server.gateway])
+
+    @contextmanager
+    def going_on(self) -> Iterator[Cues]:
+        """Everybody does what they do; at the end what was asked has been answered."""
+        with Cues(self._cues) as cues:
+            self._receiver.ask(f"pace {DANMAKU_PER_SECOND}")
+            try:
+                yield cues
+            finally:
+                self._receiver.ask("stop")
+        if cues.unanswered or any(told.refused for told in cues.told):
+            refused = [told.refused[:2] for told in cues.told if told.refused]
+            raise ProgramFailed(
+                "cues", f"{cues.unanswered} without an answer, {refused}; {self._server.said()}"
+            )
+
+    def sample(self) -> Sample:
+        """One window, and the time until its last danmaku arrived everywhere."""
+        receiver, gateway = self._receiver, self._server.gateway
+        with self.going_on() as cues:
+            time.sleep(WARM_UP_S)
+            before = receiver.ask("latency 1")
+            known = [len(told.micros) for told in cues.told]
+            foreign, cpu = Foreign(self._plan.placement), cpu_ns(gateway)
+            time.sleep(self._plan.seconds)
+            after, cpu = receiver.ask("snap"), cpu_ns(gateway) - cpu
+            share = foreign.share(cpu)
+            expected = (receiver.ask("stop")["sent"] - before["sent"]) * self._plan.viewers
+            end = self._last_ones(expected)
+            orders = _micros(cues.told[2:], known[2:])
+        receiver.ask("latency 0")
+        if end["errors"] or end["closed"]:
+            raise ProgramFailed("receiver", f"{end}; {receiver.complaints()}; {self._server.said()}")
+        return Sample(
+            count=after["frames"] - before["frames"],
+            cpu_ns=cpu,
+            wall_ns=after["wall_ns"] - before["wall_ns"],
+            foreign=share,
+            extra={
+                "p50_ms": end["p50_us"] / 1000,
+                "p99_ms": end["p99_us"] / 1000,
+                "max_ms": end["max_us"] / 1000,
+                "not_delivered": float(expected - end["stamped"]),
+                "orders": float(len(orders)),
+                "order_p50_ms": orders[len(orders) // 2] / 1000,
+                "order_p99_ms": orders[int(0.99 * len(orders))] / 1000,
+                "danmaku_late_ms": end["late_us"] / 1000,
+                "receiver_cpu": (after["cpu_ns"] - before["cpu_ns"]) / (after["wall_ns"] - before["wall_ns"]),
+            },
+        )
+
+    def _last_ones(self, expected: int) -> Answer:
+        """The counters once every danmaku was seen by every viewer, or could have been."""
+        give_up = time.monotonic() + LAST_ONES_S
+        while True:
+            answer = self._receiver.ask("snap")
+            if answer["stamped"] >= expected or time.monotonic() > give_up:
+                return answer
+            time.sleep(0.02)
+
+
+def _micros(told: list[Told], known: list[int]) -> list[int]:
+    """Latencies that came since `known` of each were there, in order of size."""
+    return sorted(micros for one, skip in zip(told, known, strict=True) for micros in one.micros[skip:])
+
+
+def measure(plan: Plan) -> Section:
+    """Window after window of one evening."""
+    with ExitStack() as stack:
+        plan.say(f"room: starting a server, joining {plan.viewers} viewers")
+        evening = Evening(plan, stack)
+        samples = []
+        for turn in range(plan.repeat):
+            plan.say(f"room: {turn + 1} of {plan.repeat}")
+            samples.append(evening.sample())
+    return _section(plan, samples)
+
+
+def _section(plan: Plan, samples: list[Sample]) -> Section:
+    middle = {name: median(one.extra[name] for one in samples) for name in samples[0].extra}
+    worst = {name: max(one.extra[name] for one in samples) for name in samples[0].extra}
+    ratios = [
+        Ratio("80 ms / p99 publish to receive", MOST_MS / middle["p99_ms"], 1.0),
+        Ratio("80 ms / p99 order to acknowledgement", MOST_MS / middle["order_p99_ms"], 1.0),
+    ]
+    names = ("p50_ms", "p99_ms", "max_ms", "order_p50_ms", "order_p99_ms")
+    facts: dict[str, float | int | str] = {"viewers": plan.viewers, "danmaku_per_second": DANMAKU_PER_SECOND}
+    facts |= {name: f"{middle[name]:.1f} (worst window {worst[name]:.1f})" for name in names}
+    facts |= {
+        "orders": round(sum(one.extra["orders"] for one in samples)),
+        "not_delivered": round(sum(one.extra["not_delivered"] for one in samples)),
+        "gateway_cpu": round(median(one.cpu_ns / one.wall_ns for one in samples), 2),
+        "receiver_cpu": round(middle["receiver_cpu"], 2),
+    }
+    return Section("room", "frames", [side("default ticks", samples)], ratios, facts)
