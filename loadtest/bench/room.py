@@ -60,6 +60,7 @@ class Evening:
     def going_on(self) -> Iterator[Cues]:
         """Everybody does what they do; at the end what was asked has been answered."""
         with Cues(self._cues) as cues:
+            self._receiver.ask("awake 1")
             self._receiver.ask(f"pace {DANMAKU_PER_SECOND}")
             try:
                 yield cues
