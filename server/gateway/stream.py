@@ -251,12 +251,21 @@ class FrameStream(asyncio.Protocol):
         self._cut()
 
     def _fail(self) -> None:
-        """The peer broke the protocol; the core has made the Close frame for it."""
+        """The peer broke the protocol; the core has made the Close frame for it, and reads on to discard.
+
+        To cut the line at once would reset it where bytes of the peer are unread, and take that frame away.
+        """
         self._forbid()
-        if not self._close_sent and not self.transport.is_closing():
-            self._flush()
-            self._close_sent = True
-        self._cut()
+        if self._close_sent:
+            return
+        self._close_sent = True
+        self.resume_reading()
+        if self.transport.is_closing():
+            return
+        self._flush()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._linger = asyncio.get_running_loop().call_later(FLOOD_LINGER_SECONDS, self.transport.abort)
 
 
 def _descriptor(transport: asyncio.Transport) -> int:
