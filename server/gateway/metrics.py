@@ -12,7 +12,7 @@ CONNECTIONS = Gauge(
 OPENED = Counter("miaodan_gateway_opened_total", "WebSockets accepted, by kind.", ["kind"])
 REFUSED = Counter(
     "miaodan_gateway_refused_total",
-    "Turned away: origin, draining, connections, address, joins, busy, store, failed, or by the close's name.",
+    "Turned away: origin, draining, connections, address, joins, busy, store, failed, or a close's name.",
     ["reason"],
 )
 JOINED = Tally(Counter("miaodan_gateway_joined_total", "Members who entered a room, by how.", ["how"]))
