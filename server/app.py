@@ -47,9 +47,10 @@ from server.rooms.presence import Presence
 from server.rooms.registry import LiveRooms
 from server.rooms.sale_clock import SaleClock
 from server.settings import Settings
-from server.trust.limits import Bucket, Buckets, Concurrent
+from server.trust.limits import Buckets, Concurrent
 from server.trust.origins import Origins
 from server.trust.tokens import Tokens, load_key
+from server.trust.turnstile import Turnstile
 from server.trust.words import Words
 from server.valkey import StoreUnavailable, connect, embedded_url
 
@@ -112,10 +113,12 @@ class Gateway:
         )
         wiring = Wiring(self._orders)
         room_log = RoomLog(client, settings.rooms)
+        moderation = Moderation(client)
         self._bus = RoomBus(connect(store_url(settings), name="miaodan-bus", timeout_ms=0))
         self._rooms = LiveRooms(
             client,
             room_log,
+            moderation,
             self._bus,
             Presence(client, settings.rooms),
             wiring,
@@ -136,9 +139,9 @@ class Gateway:
             rooms=self._rooms,
             room_log=room_log,
             control=RoomControl(room_log, self._orders, client),
-            moderation=Moderation(client),
+            moderation=moderation,
             orders=self._orders,
-            joins=Bucket(limits.joins_per_second),
+            joins=Turnstile(limits.joins_per_second),
             addresses=Concurrent(limits.connections_per_address),
             allowance=Allowance(
                 danmaku=Buckets(limits.danmaku_per_second),

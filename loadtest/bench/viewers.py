@@ -67,7 +67,8 @@ def events(link: socket.socket) -> Iterator[dict[str, Any]]:
         yield from read_batch(link)
 
 
-def _knock(address: tuple[str, int], path: str) -> socket.socket:
+def knock(address: tuple[str, int], path: str) -> socket.socket:
+    """A connected socket whose handshake was sent."""
     link = socket.create_connection(address, TIMEOUT_S)
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     key = base64.b64encode(secrets.token_bytes(16)).decode()
@@ -79,7 +80,7 @@ def _knock(address: tuple[str, int], path: str) -> socket.socket:
     return link
 
 
-def _entered(link: socket.socket) -> None:
+def entered(link: socket.socket) -> None:
     """Read the handshake's answer, and not a byte of what follows."""
     answer = b""
     while b"\r\n\r\n" not in answer:
@@ -107,10 +108,10 @@ def join(address: tuple[str, int], path: str, tokens: Sequence[str]) -> list[soc
     try:
         for start in range(0, len(tokens), TOGETHER):
             some = tokens[start : start + TOGETHER]
-            fresh = [_knock(address, path) for _ in some]
+            fresh = [knock(address, path) for _ in some]
             links += fresh
             for link in fresh:
-                _entered(link)
+                entered(link)
             for link, token in zip(fresh, some, strict=True):
                 send_text(link, {"type": "hello", "token": token})
             for link in fresh:

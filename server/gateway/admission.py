@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import uuid
 from dataclasses import dataclass
+from typing import cast
 
-from msgspec import UNSET, Struct
+import uuid_utils
+from msgspec import UNSET, Raw, Struct
 
-from schemas.codes import CloseCode, Role
+from schemas.codecs import Codec
+from schemas.codes import CloseCode, ErrorCode, Role
 from schemas.commands import Hello
-from schemas.events import Kicked, SequencedEvent, Welcome
-from schemas.models import Order, Resume, User
+from schemas.events import Error, Kicked, Welcome
+from schemas.models import Order, Resume, RoomSnapshot, User
 from server.gateway.doorway import Doorway
 from server.rooms.live import LiveRoom
-from server.rooms.moderation import FOREVER
 from server.trust.roles import may_control
 from server.trust.tokens import BadToken, Identity
 
@@ -22,13 +22,16 @@ GUEST_NAME = "guest"
 
 
 class Refused(Exception):
-    """The hello leads to a close; `event` is said first where there is one."""
+    """The hello leads to a close; `event` is said first where there is one. `why` is what it counts as."""
 
-    def __init__(self, code: CloseCode, reason: str = "", event: Struct | None = None) -> None:
+    def __init__(
+        self, code: CloseCode, reason: str = "", event: Struct | None = None, why: str | None = None
+    ) -> None:
         super().__init__(code, reason)
         self.code = code
         self.reason = reason
         self.event = event
+        self.why = why or code.name.lower()
 
     def __str__(self) -> str:
         return f"{int(self.code)} {self.reason or self.code.name.lower()}"
@@ -47,38 +50,45 @@ class Admission:
     """The room's count of mutes and kicks when this was read; when it has moved on, read again."""
 
 
+def take_turn(door: Doorway) -> None:
+    """Once per hello, before anything is done for it. Raises Refused, with the time to come back."""
+    if door.draining:
+        raise Refused(CloseCode.DRAINING)
+    wait = door.joins.enter(door.clock())
+    if wait:
+        raise come_back("too many joins", wait, "joins")
+
+
+def come_back(reason: str, wait: int, why: str) -> Refused:
+    """4003, and before it the advice to try again after `wait` ms."""
+    said = Error(code=ErrorCode.RATE_LIMITED, message=reason, retry_after_ms=wait)
+    return Refused(CloseCode.OVER_CAPACITY, f"{reason}, come back later", said, why)
+
+
 async def admit(door: Doorway, room_id: str, hello: Hello, control: bool) -> Admission:
     """Raises Refused, StoreUnavailable."""
     now = door.clock()
-    if door.draining:
-        raise Refused(CloseCode.DRAINING)
-    if door.joins.take(now):
-        raise Refused(CloseCode.OVER_CAPACITY, "too many joins, come back later")
     identity = _identify(door, hello, now)
     if identity is not None and identity.room not in (None, room_id):
         raise Refused(CloseCode.FORBIDDEN, "the token is for another room")
     room = await door.rooms.open(room_id)
     if room is None:
         raise Refused(CloseCode.NO_SUCH_ROOM)
-    snapshot = room.state.snapshot()
     moderations = room.moderations
     if identity is None:
         if control:
             raise Refused(CloseCode.BAD_TOKEN, "the control socket needs a token")
-        if not snapshot.guests:
+        if not room.state.guests:
             raise Refused(CloseCode.BAD_TOKEN, "this room admits no guests")
-        guest = User(id=f"guest-{uuid.uuid4().hex[:12]}", name=GUEST_NAME, role=Role.GUEST)
+        guest = User(id=f"guest-{uuid_utils.uuid4().hex[:12]}", name=GUEST_NAME, role=Role.GUEST)
         return Admission(guest, 0, True, room, [], moderations)
-    if control and not may_control(identity, room_id, snapshot.hosts):
+    if control and not may_control(identity, room_id, room.state.hosts):
         raise Refused(CloseCode.FORBIDDEN, "not a host or moderator of this room")
     user = User(id=identity.user, name=identity.name, role=identity.role)
-    standing, orders = await asyncio.gather(
-        door.moderation.standing(room_id, user.id), door.orders.unfinished(room_id, user.id)
-    )
+    standing = await room.standing(user.id, now)
     if standing.kicked is not None and identity.role in (Role.VIEWER, Role.MODERATOR):
         raise Refused(CloseCode.KICKED, standing.reason, Kicked(reason=standing.reason))
-    if standing.muted is not None and room.moderations == moderations:
-        room.muted[user.id] = None if standing.muted >= FOREVER else standing.muted
+    orders = await door.orders.unfinished(room_id, user.id)
     return Admission(user, identity.expires_at, False, room, orders, moderations)
 
 
@@ -93,24 +103,30 @@ def _identify(door: Doorway, hello: Hello, now: int) -> Identity | None:
 
 def welcome(
     door: Doorway,
+    codec: Codec,
     admission: Admission,
     session: str,
     resume: Resume | None,
-    missed: list[SequencedEvent] | None,
-) -> list[Struct]:
-    """The first batch: `welcome`, and behind it what was missed when `missed` is known."""
+    missed: list[bytes] | None,
+) -> list[bytes]:
+    """The first batch, encoded: `welcome`, and behind it what was missed when `missed` is known."""
     room = admission.room
+    now = door.clock()
     recovered = resume is not None and missed is not None
-    first = Welcome(
-        session=session,
-        user=admission.user,
-        epoch=room.state.epoch,
-        seq=room.state.seq,
-        server_time=door.clock(),
-        heartbeat_ms=door.settings.gateway.heartbeat_ms,
-        recovered=recovered,
-        room=UNSET if recovered else room.snapshot(),
-        orders=admission.orders,
+    # Everybody's snapshot is the same: it is encoded once, and stands in each welcome as it is.
+    snapshot = UNSET if recovered else cast(RoomSnapshot, Raw(room.encoded_snapshot(codec)))
+    first = codec.encode(
+        Welcome(
+            session=session,
+            user=admission.user,
+            epoch=room.state.epoch,
+            seq=room.state.seq,
+            server_time=now,
+            heartbeat_ms=door.settings.gateway.heartbeat_ms,
+            recovered=recovered,
+            room=snapshot,
+            orders=admission.orders,
+        )
     )
     # The log holds no numbers: who comes back without a snapshot is told those of this moment.
-    return [first, *(missed or []), room.numbers(door.clock())] if recovered else [first]
+    return [first, *(missed or ()), codec.encode(room.numbers(now))] if recovered else [first]

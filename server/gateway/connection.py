@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any
 
 import structlog
+import uuid_utils
 from msgspec import Struct
 
 from schemas.codecs import Codec, choose_codec
 from schemas.codes import CLOSE_REASONS, CloseCode, ErrorCode
 from schemas.commands import HOST_COMMANDS, Command, Hello, HostCommand, OrderGet, command_type
-from schemas.events import Done, Error, SequencedEvent
+from schemas.events import Done, Error
 from server.fanout.member import Member
 from server.fanout.outbox import Outbox
 from server.gateway import metrics
-from server.gateway.admission import Admission, Refused, admit, welcome
+from server.gateway.admission import Admission, Refused, admit, come_back, take_turn, welcome
 from server.gateway.doorway import Doorway
 from server.gateway.links import CLOSED_LINK, Conduit, QueueLink, Send
 from server.gateway.protocol import EXTENSION, Handover
@@ -121,10 +121,13 @@ class Connection:
         metrics.OPENED.labels(kind).inc()
         metrics.CONNECTIONS.labels(kind).inc()
         if door.draining:
+            metrics.REFUSED.labels("draining").inc()
             self.close(CloseCode.DRAINING)
         elif len(door.connections) > door.settings.gateway.max_connections:
+            metrics.REFUSED.labels("connections").inc()
             self.close(CloseCode.OVER_CAPACITY, "too many connections")
         elif not self._counted:
+            metrics.REFUSED.labels("address").inc()
             self.close(CloseCode.OVER_CAPACITY, "too many connections from your address")
 
     @property
@@ -233,35 +236,41 @@ class Connection:
         try:
             admission, missed = await self._admit(hello)
         except Refused as refused:
+            metrics.REFUSED.labels(refused.why).inc()
             if refused.event is not None:
                 self.member.send(refused.event)
             self.close(refused.code, refused.reason)
             return
         except StoreUnavailable as error:
             log.warning("a hello met no store", room=self._room_id, error=str(error))
-            self.member.send(Error(code=ErrorCode.UNAVAILABLE, message="the store does not answer"))
+            metrics.REFUSED.labels("store").inc()
+            message = "the store does not answer"
+            self.member.send(Error(code=ErrorCode.UNAVAILABLE, message=message, retry_after_ms=1_000))
             self.close(CloseCode.OVER_CAPACITY, "unavailable, come back later")
             return
         except Exception:
             log.exception("a hello failed", room=self._room_id)
+            metrics.REFUSED.labels("failed").inc()
             self.member.send(Error(code=ErrorCode.UNAVAILABLE, message="something went wrong on our side"))
             self.close(CloseCode.OVER_CAPACITY, "unavailable, come back later")
             return
         if self.session.phase is Phase.ADMITTING:
             self._join(hello, admission, missed)
 
-    async def _admit(self, hello: Hello) -> tuple[Admission, list[SequencedEvent] | None]:
+    async def _admit(self, hello: Hello) -> tuple[Admission, list[bytes] | None]:
         """Again while somebody is muted or kicked meanwhile: it may have been this one."""
+        take_turn(self._door)
         for _ in range(ADMISSIONS):
             admission = await admit(self._door, self._room_id, hello, self.session.control)
             missed = None
             if hello.resume is not None:
-                missed = await admission.room.missed(hello.resume.epoch, hello.resume.seq)
+                place = hello.resume
+                missed = await admission.room.missed(self.member.codec, place.epoch, place.seq)
             if admission.room.moderations == admission.moderations:
                 return admission, missed
-        raise Refused(CloseCode.OVER_CAPACITY, "the room is too busy, come back later")
+        raise come_back("the room is too busy", 1_000, "busy")
 
-    def _join(self, hello: Hello, admission: Admission, missed: list[SequencedEvent] | None) -> None:
+    def _join(self, hello: Hello, admission: Admission, missed: list[bytes] | None) -> None:
         """Without awaiting: what the welcome says and what the member hears next fit together."""
         room = admission.room
         room.broadcast.settle()
@@ -270,11 +279,14 @@ class Connection:
         self._replace_oldest(room)
         self._viewer = Viewer(self._door, room, self.member, admission.user)
         self.session.admitted(admission.user.role, self._door.clock(), admission.expires_at)
-        self.member.send(*welcome(self._door, admission, uuid.uuid4().hex, hello.resume, missed))
+        session = uuid_utils.uuid4().hex
+        self.member.send_encoded(
+            welcome(self._door, self.member.codec, admission, session, hello.resume, missed)
+        )
         if self.session.phase is Phase.LIVE:
             room.broadcast.join(self.member)
         how = "snapshot" if hello.resume is None else ("recovered" if missed is not None else "lost")
-        metrics.JOINED.labels(how).inc()
+        metrics.JOINED.add(how)
 
     def _replace_oldest(self, room: LiveRoom) -> None:
         if self.member.user is None:

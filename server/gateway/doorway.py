@@ -14,9 +14,10 @@ from server.rooms.log import RoomLog
 from server.rooms.moderation import Moderation
 from server.rooms.registry import LiveRooms
 from server.settings import Settings
-from server.trust.limits import Bucket, Buckets, Concurrent
+from server.trust.limits import Buckets, Concurrent
 from server.trust.origins import Origins
 from server.trust.tokens import Tokens
+from server.trust.turnstile import Turnstile
 from server.trust.words import Words
 
 Clock = Callable[[], int]
@@ -54,7 +55,7 @@ class Doorway:
     control: RoomControl
     moderation: Moderation
     orders: OrderService
-    joins: Bucket
+    joins: Turnstile
     addresses: Concurrent
     allowance: Allowance
     draining: bool = False

@@ -10,7 +10,11 @@ CONNECTIONS = Gauge(
     "miaodan_gateway_connections", "Open WebSockets, by kind.", ["kind"], multiprocess_mode="livesum"
 )
 OPENED = Counter("miaodan_gateway_opened_total", "WebSockets accepted, by kind.", ["kind"])
-REFUSED = Counter("miaodan_gateway_refused_total", "Handshakes refused, by reason.", ["reason"])
-JOINED = Counter("miaodan_gateway_joined_total", "Members who entered a room, by how.", ["how"])
+REFUSED = Counter(
+    "miaodan_gateway_refused_total",
+    "Turned away: origin, draining, connections, address, joins, busy, store, failed, or a close's name.",
+    ["reason"],
+)
+JOINED = Tally(Counter("miaodan_gateway_joined_total", "Members who entered a room, by how.", ["how"]))
 COMMANDS = Tally(Counter("miaodan_gateway_commands_total", "Commands taken, by type.", ["type"]))
 ERRORS = Tally(Counter("miaodan_gateway_errors_total", "Error replies, by code.", ["code"]))

@@ -15,7 +15,7 @@ CALLS = Histogram(
 )
 BATCH = Histogram(
     "miaodan_orders_batch_size",
-    "Orders in one script call.",
+    "Orders (or buyers, for `unfinished`) in one script call.",
     ["script"],
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
 )

@@ -17,6 +17,7 @@ def _with_common(name: str) -> Script:
 
 RESERVE = Script(_source("reserve"))
 NOTICE = Script(_source("notice"))
+UNFINISHED_OF = Script(_source("unfinished"))
 PAY = _with_common("pay")
 RELEASE = _with_common("release")
 REFUND = _with_common("refund")

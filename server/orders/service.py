@@ -21,7 +21,6 @@ from server.orders.errands import Errands
 from server.orders.errors import OrderError
 from server.orders.keys import PartitionKeys, new_order_id
 from server.orders.lanes import Fate, Unanswered
-from server.orders.lifecycle import UNFINISHED
 from server.orders.metrics import CALLBACK_ERRORS, OUTCOMES
 from server.orders.outcomes import Outcome, of_fate, refused
 from server.orders.partition import Partition
@@ -38,8 +37,6 @@ log = structlog.get_logger("miaodan.orders")
 
 _ERRANDS = 4_096
 """Payments and refunds under way at once."""
-_SHOWN = 100
-"""Unfinished orders a buyer is shown at most, the latest."""
 
 Work = Callable[[], Awaitable[Outcome]]
 
@@ -212,16 +209,15 @@ class OrderService(StockPools):
         return record.to_wire()
 
     async def unfinished(self, room: str, user: str) -> list[Order]:
-        """The user's orders in this room that are not over, oldest first. Raises StoreUnavailable."""
+        """The user's orders in this room that are not over, oldest first, the last hundred.
+
+        Who asks while a read is under way is answered by the next one. Raises StoreUnavailable.
+        """
         keys = self.book.room(room)
-        with store_errors():
-            known = cast("list[bytes]", await self._client.hvals(keys.user(user)))
-            orders = sorted(value.decode().partition(" ")[0] for value in known)[-_SHOWN:]
-            if not orders:
-                return []
-            found = await self._client.mget([keys.partition.order(order) for order in orders])
-        records = [decode_stored(record) for record in cast("list[bytes | None]", found) if record]
-        return [record.to_wire() for record in records if record.status in UNFINISHED]
+        try:
+            return await self._partition(keys.partition).unfinished(keys.user(user))
+        except Unanswered as error:
+            raise StoreUnavailable(f"unfinished orders not read: {error}") from None
 
     # ---- lanes ------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """What the store says about rooms, brought to this process over one pubsub connection.
 
 Pubsub forgets: what was published while the connection was down is gone. So after every
-subscription, first or renewed, a room's handler gets the kind `R` and catches up from the log.
+subscription, first or renewed, a room's handler gets the kind `R` and catches up from the log. From
+`X`, when the connection is lost, to that `R` it cannot know what it misses.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from server.rooms import metrics
 from server.valkey import room_channel
 
 RESUBSCRIBED = b"R"
+LOST = b"X"
 PING_SECONDS = 5.0
 """A silent connection is asked once after this long, and given up after as long again."""
 BACKOFF_SECONDS = (0.05, 2.0)
@@ -93,10 +95,16 @@ class RoomBus:
                 metrics.BUS_RECONNECTS.inc()
                 _logger.warning("room bus lost the store", error=str(error), again_in_s=wait)
             finally:
-                self._pubsub = None
+                self._disconnected()
                 await pubsub.aclose()  # type: ignore[no-untyped-call]
             await asyncio.sleep(wait)
             wait = min(wait * 2, BACKOFF_SECONDS[1])
+
+    def _disconnected(self) -> None:
+        if self._pubsub is not None:
+            self._pubsub = None
+            for room, handler in list(self._handlers.values()):
+                self._hand(handler, room, LOST, b"")
 
     async def _read(self, pubsub: PubSub) -> None:
         asked = False
@@ -122,6 +130,9 @@ class RoomBus:
             kind, body = data[:1], data[1:]
         else:
             return
+        self._hand(handler, room, kind, body)
+
+    def _hand(self, handler: Handler, room: str, kind: bytes, body: bytes) -> None:
         metrics.BUS_MESSAGES.add(kind.decode())
         try:
             handler(kind, body)

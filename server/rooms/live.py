@@ -13,6 +13,7 @@ from typing import Protocol
 import structlog
 from msgspec.structs import replace
 
+from schemas.codecs import Codec
 from schemas.codes import CloseCode, RoomStatus
 from schemas.events import (
     Danmaku,
@@ -32,6 +33,7 @@ from schemas.models import Order, RoomSnapshot
 from server.fanout.broadcast import Broadcast
 from server.rooms.log import RoomLog
 from server.rooms.metrics import RELOADS
+from server.rooms.moderation import Moderation, Standing
 from server.rooms.notices import (
     DirectNotice,
     OrderNotice,
@@ -43,7 +45,8 @@ from server.rooms.notices import (
     decode_presence,
     decode_stock,
 )
-from server.rooms.ring import Ring
+from server.rooms.recovery import Recovery
+from server.rooms.standings import Standings
 from server.rooms.state import RoomState
 from server.valkey import StoreUnavailable
 
@@ -69,6 +72,7 @@ class LiveRoom:
         state: RoomState,
         broadcast: Broadcast,
         room_log: RoomLog,
+        moderation: Moderation,
         wiring: Wiring,
         ring_length: int,
         chat_queue: int,
@@ -82,12 +86,13 @@ class LiveRoom:
         self.chat_out: list[Danmaku] = []
         self.likes_out = 0
         self.chat_seen = 0
-        self.muted: dict[str, int | None] = {}
+        self.standings = Standings()
         self.moderations = 0
+        self.recovery = Recovery(room_log, state.id, state.epoch, state.seq, ring_length)
         self._log = room_log
+        self._moderation = moderation
         self._wiring = wiring
-        self._ring = Ring(ring_length, state.seq)
-        self._ring_length = ring_length
+        self._snapshots: dict[Codec, bytes] = {}
         self._chat_queue = chat_queue
         self._publish = publish
         self._mending: asyncio.Task[None] | None = None
@@ -105,6 +110,13 @@ class LiveRoom:
         self.state.online, self.state.likes = self.online, self.likes
         return self.state.snapshot()
 
+    def encoded_snapshot(self, codec: Codec) -> bytes:
+        """`snapshot` in this codec, made once until something in it changes."""
+        encoded = self._snapshots.get(codec)
+        if encoded is None:
+            encoded = self._snapshots[codec] = codec.encode(self.snapshot())
+        return encoded
+
     def numbers(self, now: int) -> RoomStateEvent:
         """Every L2 value of this moment; `now` in server milliseconds."""
         stock = {sku: product.available for sku, product in self.state.products.items()}
@@ -117,25 +129,12 @@ class LiveRoom:
             countdown=self.state.countdowns(now),
         )
 
-    async def missed(self, epoch: str, seq: int) -> list[SequencedEvent] | None:
-        """Every event after `seq`, all of them, from the ring or from the log; else None.
+    async def missed(self, codec: Codec, epoch: str, seq: int) -> list[bytes] | None:
+        """Every event after `seq`, all of them and up to `state.seq`, encoded; else None. A shared list.
 
-        The last step reads the ring without awaiting, so that the answer ends at `state.seq`.
+        Raises StoreUnavailable.
         """
-        if epoch != self.state.epoch or seq > self.state.seq:
-            return None
-        recent = self._ring.since(seq)
-        if recent is not None:
-            return recent
-        older = await self._log.since(self.state.id, epoch, seq)
-        if older is None or epoch != self.state.epoch:
-            return None
-        events = [event for _, event in older]
-        last = older[-1][0] if older else seq
-        if last > self.state.seq:
-            return events[: len(events) - (last - self.state.seq)]
-        recent = self._ring.since(last)
-        return None if recent is None else [*events, *recent]
+        return await self.recovery.missed(codec, epoch, seq)
 
     def say(self, message: Danmaku) -> bool:
         """Queue a danmaku for the next publish; False when the queue is full."""
@@ -151,7 +150,7 @@ class LiveRoom:
     # ---- what the channel says --------------------------------------------------------------
 
     def heard(self, kind: bytes, body: bytes) -> None:
-        """One message of the room's channel; `R` says that some may have been lost."""
+        """One message of the channel; `R`: some may have been lost, `X`: from now on some may be."""
         match kind:
             case b"L":
                 entry = decode_entry(body)
@@ -168,7 +167,10 @@ class LiveRoom:
             case b"D":
                 self._direct(decode_direct(body))
             case b"R":
+                self.standings.doubt()
                 self.mend()
+            case b"X":
+                self.standings.doubt()
             case _:
                 log.warning("unknown message kind", kind=kind, room=self.state.id)
 
@@ -190,7 +192,8 @@ class LiveRoom:
         if isinstance(event, SaleSoldOut) and event.sale in self.state.sales:
             sold_out_with = self.state.sales[event.sale].available
         self.state.apply(seq, event)
-        self._ring.append(seq, event)
+        self.recovery.append(seq, event)
+        self._snapshots.clear()
         if isinstance(event, SaleSoldOut) and sold_out_with:
             # A unit came back before the log said that there was none: the number of now comes last.
             self.state.set_stock({event.sale: sold_out_with})
@@ -215,10 +218,12 @@ class LiveRoom:
 
     def _stock(self, stock: dict[str, int]) -> None:
         for key, available in self.state.set_stock(stock).items():
+            self._snapshots.clear()
             self.broadcast.state(("stock", key), available)
 
     def _presence(self, notice: PresenceNotice) -> None:
         self.online, self.peak, self.likes = notice.online, notice.peak, notice.likes
+        self._snapshots.clear()
         self.broadcast.state(("online", ""), notice.online)
         self.broadcast.state(("likes", ""), notice.likes)
 
@@ -230,32 +235,39 @@ class LiveRoom:
 
     def _direct(self, notice: DirectNotice) -> None:
         self.moderations += 1
+        self.standings.heard(notice)
         members = self.broadcast.of_user(notice.user)
         match notice.kind:
             case "mute":
-                self.muted[notice.user] = notice.until
                 self.broadcast.direct(members, Muted(until=notice.until, reason=notice.reason))
             case "unmute":
-                self.muted.pop(notice.user, None)
                 self.broadcast.direct(members, Muted(until=0, reason=notice.reason))
             case "kick":
-                self.broadcast.direct(members, Kicked(reason=notice.reason))
-                for member in members:
-                    self.broadcast.close(member, CloseCode.KICKED, notice.reason)
+                self._kick(notice.user, notice.reason)
             case _:
                 log.warning("unknown notice", kind=notice.kind)
 
+    def _kick(self, user: str, reason: str) -> None:
+        members = self.broadcast.of_user(user)
+        self.broadcast.direct(members, Kicked(reason=reason))
+        for member in members:
+            self.broadcast.close(member, CloseCode.KICKED, reason)
+
+    async def standing(self, user: str, now: int) -> Standing:
+        """Whether `user` may enter and speak at `now`; the store is asked only where this process is in
+        doubt. Raises StoreUnavailable."""
+        known = self.standings.of(user, now)
+        if known is not None:
+            return known
+        moderations = self.moderations
+        asked = await self._moderation.standing(self.state.id, user)
+        if self.moderations == moderations:
+            self.standings.learnt(user, asked)
+        return asked
+
     def muted_until(self, user: str, now: int) -> int | None:
         """Milliseconds left until `user` may speak again; None when they may, -1 for good."""
-        if user not in self.muted:
-            return None
-        until = self.muted[user]
-        if until is None:
-            return -1
-        if until <= now:
-            del self.muted[user]
-            return None
-        return until - now
+        return self.standings.muted_until(user, now)
 
     # ---- mending ----------------------------------------------------------------------------
 
@@ -273,6 +285,7 @@ class LiveRoom:
             try:
                 await self._catch_up()
                 self._stock(await self._wiring.stock(self.state.id))
+                await self._learn_standings()
                 self.ready.set()
             except StoreUnavailable as error:
                 log.warning("room waits for the store", room=self.state.id, error=str(error))
@@ -294,12 +307,25 @@ class LiveRoom:
             self.broadcast.close(member, code)
         if fresh is not None:
             self.state = fresh
-            self._ring = Ring(self._ring_length, fresh.seq)
+            self.recovery.restart(fresh.epoch, fresh.seq)
+            self._snapshots.clear()
+
+    async def _learn_standings(self) -> None:
+        """Read who is silenced, where that is in doubt; who was kicked unheard goes now."""
+        while not self.standings.known:
+            reading = self.standings.reading()
+            muted, kicked = await self._moderation.silenced(self.state.id)
+            fresh = self.standings.read(reading, muted, kicked)
+            if fresh is not None:
+                self.moderations += 1  # a hello under way looks again
+                for user, reason in fresh.items():
+                    self._kick(user, reason)
 
     # ---- each second ------------------------------------------------------------------------
 
     def beat(self, now: int) -> None:
         """Countdown courtesy beats for the sales that run; `now` in server milliseconds."""
+        self.standings.forget(now)
         if self.state.status is RoomStatus.ENDED:
             return
         for sale, countdown in self.state.countdowns(now).items():

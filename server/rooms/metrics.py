@@ -31,4 +31,7 @@ CLOCK_LAG = Histogram(
 
 OPEN_ROOMS = Gauge("miaodan_open_rooms", "Rooms this process holds open.", multiprocess_mode="livesum")
 RELOADS = Counter("miaodan_room_reloads_total", "Rooms read anew because their log could not be followed.")
+RESUME_READS = Counter(
+    "miaodan_resume_log_reads_total", "Reads of a room's log for viewers who missed more than the ring holds."
+)
 CHAT_LOST = Counter("miaodan_danmaku_lost_total", "Accepted danmaku the store took no publish of.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import msgspec
 from redis.asyncio import Redis
@@ -20,6 +20,7 @@ MAX_SILENCED = 10_000
 
 _moderate = Script.from_package("server.rooms", "lua/moderate.lua")
 _standing = Script.from_package("server.rooms", "lua/standing.lua")
+_silenced = Script.from_package("server.rooms", "lua/silenced.lua")
 
 Part = Literal["muted", "kicked"]
 
@@ -33,6 +34,13 @@ class Standing(NamedTuple):
     muted: int | None
     kicked: int | None
     reason: str = ""
+
+
+class Silence(NamedTuple):
+    """Until when, in ms on the store's clock (FOREVER: until lifted), and why."""
+
+    until: int
+    reason: str
 
 
 class Moderation:
@@ -63,6 +71,13 @@ class Moderation:
             muted, mute_reason, kicked, kick_reason = await _standing.run(self._client, keys, [user])
         return Standing(muted or None, kicked or None, (kick_reason or mute_reason).decode())
 
+    async def silenced(self, room: str) -> tuple[dict[str, Silence], dict[str, Silence]]:
+        """Everybody who is muted now and everybody who is kicked, by user."""
+        keys = [*_keys(room, "muted"), *_keys(room, "kicked")]
+        with store_errors():
+            muted, kicked = await _silenced.run(self._client, keys, [])
+        return _by_user(muted), _by_user(kicked)
+
     async def _silence(
         self, room: str, user: str, duration_ms: int | None, reason: str, *, part: Part, kind: str
     ) -> int:
@@ -87,3 +102,12 @@ class Moderation:
 
 def _keys(room: str, part: Part) -> list[str]:
     return [room_key(room, part), room_key(room, f"{part}:reasons")]
+
+
+def _by_user(flat: list[bytes | int]) -> dict[str, Silence]:
+    """`flat`: user, until, reason, and so on."""
+    rows = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+    return {
+        cast(bytes, user).decode(): Silence(int(until), cast(bytes, reason).decode())
+        for user, until, reason in rows
+    }

@@ -19,6 +19,7 @@ from server.rooms.bus import RoomBus
 from server.rooms.live import LiveRoom, Wiring
 from server.rooms.log import RoomLog
 from server.rooms.metrics import CHAT_LOST, OPEN_ROOMS
+from server.rooms.moderation import Moderation
 from server.rooms.notices import encode_chat
 from server.rooms.presence import Presence
 from server.settings import Settings
@@ -39,6 +40,7 @@ class LiveRooms:
         self,
         client: Redis,
         room_log: RoomLog,
+        moderation: Moderation,
         bus: RoomBus,
         presence: Presence,
         wiring: Wiring,
@@ -50,6 +52,7 @@ class LiveRooms:
     ) -> None:
         self._speaker = Publisher(client)
         self._log = room_log
+        self._moderation = moderation
         self._bus = bus
         self._presence = presence
         self._wiring = wiring
@@ -107,8 +110,16 @@ class LiveRooms:
             self._talk.set()
 
         live = LiveRoom(
-            state, fanout, self._log, self._wiring, settings.ring_length, settings.chat_queue, talk
+            state,
+            fanout,
+            self._log,
+            self._moderation,
+            self._wiring,
+            settings.ring_length,
+            settings.chat_queue,
+            talk,
         )
+        await live.recovery.fill()
         await self._bus.subscribe(room, live.heard)
         try:
             async with asyncio.timeout(self._settings.orders.store_timeout_ms / 1000):

@@ -12,15 +12,20 @@ import tempfile
 from pathlib import Path
 
 import jwt
-import msgspec
 
 from schemas.codes import Role
+from server.trust.metrics import TOKENS
+from server.trust.proofs import Identity, Proof, Proofs, digest
+
+__all__ = ["BadKey", "BadToken", "Identity", "Tokens", "load_key"]
 
 AUDIENCE = "miaodan"
 ALGORITHM = "HS256"
 KEY_FILE = "token.key"
 MAX_USER = 128
 MAX_NAME = 64
+REMEMBERED = 20_000
+"""Good tokens a process remembers: as many as it has connections by default."""
 _ROOM = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -45,19 +50,6 @@ class BadKey(Exception):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"
-
-
-class Identity(msgspec.Struct, frozen=True):
-    """Somebody known. `room` is the one room the token is good for (None: any).
-
-    `expires_at`: milliseconds since the Unix epoch.
-    """
-
-    user: str
-    name: str
-    role: Role
-    room: str | None = None
-    expires_at: int = 0
 
 
 def load_key(data_dir: Path, file: str = KEY_FILE) -> str:
@@ -96,8 +88,13 @@ def _make_key(path: Path) -> None:
 class Tokens:
     """Signs and verifies. Reads no clock: `now` is milliseconds since the Unix epoch."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, remembered: int = REMEMBERED) -> None:
         self._key = key
+        self._proofs = Proofs(remembered)
+
+    def statistics(self) -> dict[str, int]:
+        """Good tokens remembered, beside their bound."""
+        return self._proofs.statistics()
 
     def sign(
         self,
@@ -135,6 +132,27 @@ class Tokens:
     def verify(self, token: str, now: int) -> Identity:
         """Whose token it is. Raises BadToken."""
         try:
+            key = digest(token)
+            proof = self._proofs.find(key)
+            known = proof is not None
+            if proof is None:
+                proof = self._prove(token)
+            _check_time(proof, now)
+        except UnicodeEncodeError:
+            TOKENS.add("refused")
+            raise BadToken("the token is not valid: not ASCII") from None
+        except BadToken:
+            TOKENS.add("refused")
+            self._proofs.forget(key)
+            raise
+        TOKENS.add("remembered" if known else "verified")
+        if not known:
+            self._proofs.keep(key, proof)
+        return proof.identity
+
+    def _prove(self, token: str) -> Proof:
+        """What the token says, once its signature is found good. Raises BadToken."""
+        try:
             claims = jwt.decode(
                 token,
                 self._key,
@@ -142,7 +160,7 @@ class Tokens:
                 audience=AUDIENCE,
                 options={
                     "require": ["aud", "sub", "exp"],
-                    # Against `now`, below, not against a clock of the library's own.
+                    # Against `now`, in `verify`, not against a clock of the library's own.
                     "verify_exp": False,
                     "verify_nbf": False,
                     "verify_iat": False,
@@ -151,17 +169,21 @@ class Tokens:
         except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
             raise BadToken(f"the token is not valid: {error}") from error
         expires = _seconds(claims, "exp")
-        if now >= expires * 1000:
-            raise BadToken("the token has expired")
-        if "nbf" in claims and now < _seconds(claims, "nbf") * 1000:
-            raise BadToken("the token is not valid yet")
-        return Identity(
+        identity = Identity(
             user=_text(claims, "sub", MAX_USER),
             name=_text(claims, "name", 10 * MAX_NAME)[:MAX_NAME] if claims.get("name") else claims["sub"],
             role=_role(claims),
             room=_room(claims),
             expires_at=int(expires * 1000),
         )
+        return Proof(identity, expires, _seconds(claims, "nbf") if "nbf" in claims else None)
+
+
+def _check_time(proof: Proof, now: int) -> None:
+    if now >= proof.expires * 1000:
+        raise BadToken("the token has expired")
+    if proof.not_before is not None and now < proof.not_before * 1000:
+        raise BadToken("the token is not valid yet")
 
 
 def _seconds(claims: dict[str, object], name: str) -> float:

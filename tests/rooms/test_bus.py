@@ -108,9 +108,9 @@ async def test_a_cut_connection_comes_back_and_every_room_is_told(bus: RoomBus, 
         await bus.subscribe(name, room)
     await asyncio.gather(*(room.until(1) for room in rooms.values()))
     await store.execute_command("CLIENT", "KILL", "TYPE", "pubsub")  # type: ignore[no-untyped-call]
-    await asyncio.gather(*(room.until(2) for room in rooms.values()))
+    await asyncio.gather(*(room.until(3) for room in rooms.values()))
     await store.publish(room_channel("r7"), b"Sx")
-    assert await rooms["r7"].until(3) == [(b"R", b""), (b"R", b""), (b"S", b"x")]
+    assert await rooms["r7"].until(4) == [(b"R", b""), (b"X", b""), (b"R", b""), (b"S", b"x")]
 
 
 async def test_a_silent_connection_is_asked_and_given_up(
@@ -126,7 +126,7 @@ async def test_a_silent_connection_is_asked_and_given_up(
     sleeping = connect(f"unix://{store.connection_pool.connection_kwargs['path']}", name="sleep")
     try:
         await sleeping.execute_command("DEBUG", "SLEEP", "0.5")  # type: ignore[no-untyped-call]
-        await room.until(2)
+        await room.until(3)
     finally:
         await bus.stop()
         await sleeping.aclose()
@@ -164,7 +164,7 @@ async def test_rooms_survive_a_killed_store_and_may_subscribe_while_it_is_down(t
         await bus.subscribe("during", during)
         assert during.heard == []
         await asyncio.to_thread(valkey.start)
-        await before.until(2)
+        await before.until(3)
         await during.until(1)
         await client.publish(room_channel("during"), b"Sx")
         assert (await during.until(2))[-1] == (b"S", b"x")

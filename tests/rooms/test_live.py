@@ -10,7 +10,7 @@ import msgspec
 import orjson
 import pytest
 
-from schemas.codecs import JSON
+from schemas.codecs import JSON, MSGPACK
 from schemas.codes import CloseCode, Role, RoomStatus, SalePhase
 from schemas.events import (
     Danmaku,
@@ -28,6 +28,7 @@ from server.fanout.member import Member
 from server.fanout.outbox import Outbox
 from server.rooms.live import LiveRoom
 from server.rooms.log import RoomLog
+from server.rooms.moderation import FOREVER, Moderation, Silence, Standing
 from server.rooms.notices import encode_chat
 from server.rooms.state import RoomState
 from server.settings import FanoutSettings
@@ -66,6 +67,23 @@ class Orders:
         return msgspec.json.decode(record, type=Order)
 
 
+class Lists:
+    """Who is silenced, as the store has it."""
+
+    def __init__(self) -> None:
+        self.muted: dict[str, Silence] = {}
+        self.kicked: dict[str, Silence] = {}
+        self.asked = 0
+
+    async def silenced(self, room: str) -> tuple[dict[str, Silence], dict[str, Silence]]:
+        return self.muted, self.kicked
+
+    async def standing(self, room: str, user: str) -> Standing:
+        self.asked += 1
+        muted, kicked = self.muted.get(user), self.kicked.get(user)
+        return Standing(muted and muted.until, kicked and kicked.until)
+
+
 class Link:
     framed = deflate = False
     descriptor = -1
@@ -101,7 +119,9 @@ class House:
         loop = asyncio.get_running_loop()
         self.broadcast = Broadcast(FanoutSettings(tick_ms=0), lambda: NOW, loop)
         self.published = 0
-        self.room = LiveRoom(state, self.broadcast, cast(RoomLog, self.log), self.orders, 4, 2, self._publish)
+        self.lists = Lists()
+        room_log, moderation = cast(RoomLog, self.log), cast(Moderation, self.lists)
+        self.room = LiveRoom(state, self.broadcast, room_log, moderation, self.orders, 4, 2, self._publish)
         self.link = Link()
         member = Member(self.link, JSON, Outbox(1_000, 1_000), "ann", control=False)
         self.broadcast.join(member)
@@ -174,17 +194,15 @@ async def test_missed_is_whole_or_nothing() -> None:
     for number in range(6):  # the ring keeps four
         house.logged(RoomUpdated(announcement=str(number)))
     room = house.room
-    recent = await room.missed("e", 2)
+    recent = await room.missed(JSON, "e", 2)
     assert recent is not None and len(recent) == 4 and house.log.reads == 0
-    older = await room.missed("e", 0)
-    assert older is not None and [e.announcement for e in older if isinstance(e, RoomUpdated)] == list(
-        "012345"
-    )
-    assert await room.missed("e", 6) == []
-    assert await room.missed("other", 5) is None
-    assert await room.missed("e", 7) is None
+    older = await room.missed(JSON, "e", 0)
+    assert older is not None and [orjson.loads(e)["announcement"] for e in older] == list("012345")
+    assert await room.missed(JSON, "e", 6) == []
+    assert await room.missed(JSON, "other", 5) is None
+    assert await room.missed(JSON, "e", 7) is None
     house.log.trimmed = True
-    assert await room.missed("e", 0) is None
+    assert await room.missed(JSON, "e", 0) is None
 
 
 async def test_stock_is_told_when_it_changed_and_an_older_number_does_not_win() -> None:
@@ -247,3 +265,48 @@ async def test_chat_out_is_bounded_and_published() -> None:
     assert house.room.take_chat() == [message, message] and house.room.take_chat() == []
     house.room.heard(b"C", encode_chat([message]))
     assert house.told()[0]["text"] == "hi"
+
+
+async def test_a_snapshot_is_encoded_once_until_something_changes() -> None:
+    house = House()
+    house.logged(ProductMounted(product=product(5)))
+    changes: list[Callable[[], None]] = [
+        lambda: house.logged(RoomUpdated(announcement="hello")),
+        lambda: house.room.heard(b"S", b'{"stock":{"A":3}}'),
+        lambda: house.room.heard(b"N", b'{"online":2,"peak":2,"likes":9}'),
+    ]
+    for change in changes:
+        before = {codec: house.room.encoded_snapshot(codec) for codec in (JSON, MSGPACK)}
+        assert all(house.room.encoded_snapshot(codec) is then for codec, then in before.items())
+        change()
+        for codec, then in before.items():
+            now = house.room.encoded_snapshot(codec)
+            assert now != then and now == codec.encode(house.room.snapshot())
+
+
+async def test_who_is_silenced_is_known_here_once_it_was_read() -> None:
+    house = House()
+    house.lists.kicked["bob"] = Silence(NOW + 100, "spam")
+    assert (await house.room.standing("bob", NOW)).kicked and house.lists.asked == 1
+    house.room.heard(b"R", b"")
+    await house.mended()
+    assert await house.room.standing("bob", NOW) == Standing(None, NOW + 100, "spam")
+    assert await house.room.standing("bob", NOW + 100) == Standing(None, None)
+    house.room.heard(b"D", b'{"kind":"kick","user":"eve","until":null,"reason":"r"}')
+    assert await house.room.standing("eve", NOW) == Standing(None, FOREVER, "r")
+    assert house.lists.asked == 1
+    house.room.heard(b"X", b"")
+    assert (await house.room.standing("bob", NOW)).kicked and house.lists.asked == 2
+
+
+async def test_a_kick_nobody_heard_of_holds_once_the_lists_are_read() -> None:
+    house = House()
+    house.room.heard(b"R", b"")
+    await house.mended()
+    moderations = house.room.moderations
+    house.room.heard(b"X", b"")
+    house.lists.kicked["ann"] = Silence(FOREVER, "spam")
+    house.room.heard(b"R", b"")
+    await house.mended()
+    assert house.link.code == CloseCode.KICKED and house.room.moderations > moderations
+    assert house.link.events()[-1] == {"type": "kicked", "reason": "spam"}

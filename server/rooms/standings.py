@@ -1,0 +1,128 @@
+"""Who is muted in a room and who was kicked out of it, as this process knows it. Sans-I/O.
+
+The store decides; every change of it comes over the room's channel, and the channel forgets. So the
+answer is None, ask the store, from the moment the channel was lost until the lists were read again.
+What was heard while they were being read is heard once more on top of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from server.rooms.moderation import FOREVER, MAX_SILENCED, Silence, Standing
+from server.rooms.notices import DirectNotice
+
+HEARD = 1_000
+"""Changes kept while the lists are being read; more of them, and they are read once more."""
+_NOT_SILENCED = Standing(None, None)
+
+
+class Standings:
+    """Both lists. Holds what the store holds: `MAX_SILENCED` users each, and those whose time ran out
+    since `forget` was last called."""
+
+    def __init__(self) -> None:
+        self._muted: dict[str, Silence] = {}
+        self._kicked: dict[str, Silence] = {}
+        self._known = False
+        self._heard: list[DirectNotice] = []
+        self._readings = 0
+        self._next_end = FOREVER
+
+    @property
+    def known(self) -> bool:
+        """Whether these are the store's lists."""
+        return self._known
+
+    def statistics(self) -> dict[str, int]:
+        return {"muted": len(self._muted), "kicked": len(self._kicked), "bound": MAX_SILENCED}
+
+    def of(self, user: str, now: int) -> Standing | None:
+        """Whether `user` may enter and speak at `now`; None: only the store can say."""
+        if not self._known:
+            return None
+        if user not in self._muted and user not in self._kicked:
+            return _NOT_SILENCED
+        muted, kicked = _at(self._muted, user, now), _at(self._kicked, user, now)
+        why = kicked or muted
+        return Standing(
+            muted.until if muted else None, kicked.until if kicked else None, why.reason if why else ""
+        )
+
+    def muted_until(self, user: str, now: int) -> int | None:
+        """Milliseconds left until `user` may speak again; None when they may, -1 for good."""
+        silence = _at(self._muted, user, now)
+        if silence is None:
+            return None
+        return -1 if silence.until >= FOREVER else silence.until - now
+
+    def learnt(self, user: str, standing: Standing) -> None:
+        """What the store said of one user, while the lists are not known."""
+        if standing.muted is not None:
+            self._put(self._muted, user, Silence(standing.muted, standing.reason))
+
+    def heard(self, notice: DirectNotice) -> None:
+        """A change, from the room's channel."""
+        if not self._known and len(self._heard) <= HEARD:
+            self._heard.append(notice)
+        self._apply(notice)
+
+    def _apply(self, notice: DirectNotice) -> None:
+        until = FOREVER if notice.until is None else notice.until
+        match notice.kind:
+            case "mute":
+                self._put(self._muted, notice.user, Silence(until, notice.reason))
+            case "unmute":
+                self._muted.pop(notice.user, None)
+            case "kick":
+                self._put(self._kicked, notice.user, Silence(until, notice.reason))
+
+    def _put(self, silences: dict[str, Silence], user: str, silence: Silence) -> None:
+        silences[user] = silence
+        self._next_end = min(self._next_end, silence.until)
+
+    # ---- reading ----------------------------------------------------------------------------
+
+    def doubt(self) -> None:
+        """Changes may have been lost: nothing is known until the lists are read again."""
+        self._known = False
+        self._heard.clear()
+        self._readings += 1
+
+    def reading(self) -> int:
+        """The lists are about to be read; the number to give to `read`."""
+        self._heard.clear()
+        return self._readings
+
+    def read(
+        self, reading: int, muted: Mapping[str, Silence], kicked: Mapping[str, Silence]
+    ) -> dict[str, str] | None:
+        """The store's lists; who is newly kicked, and why. None: read again, changes were lost meanwhile."""
+        if reading != self._readings or len(self._heard) > HEARD:
+            return None
+        before = self._kicked
+        self._muted, self._kicked = dict(muted), dict(kicked)
+        for notice in self._heard:
+            self._apply(notice)
+        self._heard.clear()
+        self._known = True
+        self._find_next_end()
+        return {user: silence.reason for user, silence in self._kicked.items() if before.get(user) != silence}
+
+    def forget(self, now: int) -> None:
+        """Drop those whose time ran out."""
+        if now < self._next_end:
+            return
+        for silences in (self._muted, self._kicked):
+            for user in [user for user, silence in silences.items() if silence.until <= now]:
+                del silences[user]
+        self._find_next_end()
+
+    def _find_next_end(self) -> None:
+        silences = (*self._muted.values(), *self._kicked.values())
+        self._next_end = min((silence.until for silence in silences), default=FOREVER)
+
+
+def _at(silences: Mapping[str, Silence], user: str, now: int) -> Silence | None:
+    silence = silences.get(user)
+    return silence if silence is not None and silence.until > now else None
