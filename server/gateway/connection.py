@@ -118,7 +118,7 @@ class Connection:
         door.connections[self] = None
         self._counted = door.addresses.enter(self._address)
         kind = self._kind
-        metrics.OPENED.labels(kind).inc()
+        metrics.OPENED.add(kind)
         metrics.CONNECTIONS.labels(kind).inc()
         if door.draining:
             metrics.REFUSED.labels("draining").inc()

@@ -9,7 +9,7 @@ from server.ops.tally import Tally
 CONNECTIONS = Gauge(
     "miaodan_gateway_connections", "Open WebSockets, by kind.", ["kind"], multiprocess_mode="livesum"
 )
-OPENED = Counter("miaodan_gateway_opened_total", "WebSockets accepted, by kind.", ["kind"])
+OPENED = Tally(Counter("miaodan_gateway_opened_total", "WebSockets accepted, by kind.", ["kind"]))
 REFUSED = Counter(
     "miaodan_gateway_refused_total",
     "Turned away: origin, draining, connections, address, joins, busy, store, failed, or a close's name.",
