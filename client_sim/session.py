@@ -104,6 +104,7 @@ class ClientSession:
         self._unanswered: OrderedDict[int, tuple[Command, float]] = OrderedDict()
         self._last_id = 0
         self._asked_resume = False
+        self._advised_ms = 0
         self._behind = False
         self._missing: set[int] = set()
         self._opened_at = 0.0
@@ -120,6 +121,7 @@ class ClientSession:
             raise RuntimeError(f"expected a waiting session, it is {self.phase.value}")
         self.phase = Phase.OPENING
         self.wants_close = None
+        self._advised_ms = 0
         self._behind = False
         self._missing.clear()
         self._opened_at = self._heard_at = now
@@ -188,7 +190,8 @@ class ClientSession:
             self.phase = Phase.FINAL
             return [*notices, Lost(code, reason, None)]
         self.phase = Phase.WAITING
-        self.retry_at = now + self._backoff.next_ms()
+        self.retry_at = now + self._backoff.next_ms(self._advised_ms)
+        self._advised_ms = 0
         return [*notices, Lost(code, reason, self.retry_at)]
 
     def take(self) -> list[bytes]:
@@ -232,6 +235,8 @@ class ClientSession:
         if isinstance(event, Welcome):
             self._welcomed(event, now, notices)
         elif isinstance(event, Error | Kicked | Muted) and not (isinstance(event, Error) and event.id):
+            if isinstance(event, Error) and self.phase is Phase.OPENING:
+                self._advised_ms = max(event.retry_after_ms or 0, 0)
             notices.append(Told(event))
         elif self.phase is not Phase.LIVE:
             notices.append(Violation(Fault.BEFORE_WELCOME, type(event).__name__))

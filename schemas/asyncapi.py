@@ -68,6 +68,8 @@ otherwise `room` is the truth. Recovery is never partial.
 Codes: see `x-error-codes`.
 
 **Closing.** 4000-4499: come back with backoff, jitter and resume. 4500-4999: final. See `x-close-codes`.
+An `error` with `retry_after_ms` instead of the welcome, before the close, says after how long: wait at
+least that, and your jitter on top.
 """
 
 

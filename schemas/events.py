@@ -94,7 +94,10 @@ class Kicked(Wire, tag="kicked", tag_field="type"):
 
 
 class Error(Wire, tag="error", tag_field="type", omit_defaults=True):
-    """A command was refused. `field`: the path of what was wrong; `order`: an order that still stands."""
+    """A command was refused. `field`: the path of what was wrong; `order`: an order that still stands.
+
+    Without `id` and instead of `welcome`: the hello was; `retry_after_ms` says when to come back.
+    """
 
     code: ErrorCode
     message: str

@@ -156,8 +156,8 @@ class LimitSettings(Struct, kw_only=True, frozen=True):
     """Per socket, all commands together."""
     connections_per_address: Natural = 0
     """Open sockets of one client address on one worker; beyond it 4003."""
-    joins_per_second: Rate = 0.0
-    """New sockets per worker; beyond it 4003."""
+    joins_per_second: Rate = 2_000.0
+    """Hellos per worker, and as many at once; beyond it 4003, with a time to come back for each."""
 
 
 class DanmakuSettings(Struct, kw_only=True, frozen=True):

@@ -13,6 +13,12 @@ from server.ops.tally import flush_all
 log = structlog.get_logger("miaodan.gateway")
 
 SWEEP_SECONDS = 0.5
+APART_SECONDS = 0.02
+"""A small crowd's goodbyes are no farther apart than this: fifty a second stampede nobody."""
+STEP_SECONDS = 0.005
+"""Goodbyes closer together than this are said together."""
+AT_ONCE = 50
+"""But no more than so many, also when the loop was late."""
 LAST_WORDS_SECONDS = 0.5
 LAST_WORK_SECONDS = 5.0
 
@@ -34,12 +40,14 @@ async def drain(door: Doorway) -> None:
     """Close everybody with 4000, spread over `drain_ms`, so that they do not all return at once."""
     door.draining = True
     leaving = list(door.connections)
-    pause = door.settings.server.drain_ms / 1000
-    steps = max(1, min(len(leaving), 50))
-    for step in range(steps):
-        for connection in leaving[step::steps]:
-            connection.close(CloseCode.DRAINING)
-        await asyncio.sleep(pause / steps if len(leaving) > steps else 0)
+    loop = asyncio.get_running_loop()
+    apart = min(door.settings.server.drain_ms / 1000 / max(1, len(leaving)), APART_SECONDS)
+    began = loop.time()
+    for number, connection in enumerate(leaving):
+        early = began + number * apart - loop.time()
+        if early >= STEP_SECONDS or number % AT_ONCE == AT_ONCE - 1:
+            await asyncio.sleep(max(0.0, early))
+        connection.close(CloseCode.DRAINING)
     if leaving:
         await asyncio.sleep(LAST_WORDS_SECONDS)  # for the peers' own close frames
     if door.work:

@@ -51,6 +51,29 @@ def test_coming_back_it_says_where_it_stopped() -> None:
     assert bench.connect()["resume"] == {"epoch": "e1", "seq": 42}
 
 
+def test_it_comes_back_when_it_was_told_to_and_not_before() -> None:
+    bench = Bench()
+    bench.connect()
+    (told,) = bench.hear(Error(code=ErrorCode.RATE_LIMITED, message="too many joins", retry_after_ms=7_000))
+    assert isinstance(told, Told)
+    (lost,) = bench.lose(4003)
+    assert isinstance(lost, Lost) and lost.retry_at is not None
+    assert bench.now + 7_000 <= lost.retry_at <= bench.now + 7_500
+    bench.connect()
+    (again,) = bench.lose()
+    assert isinstance(again, Lost) and again.retry_at is not None
+    assert again.retry_at <= bench.now + 1_000, "the advice was for that time only"
+
+
+def test_an_error_that_answers_a_command_delays_no_return() -> None:
+    bench = Bench()
+    bench.join(seq=1)
+    bench.hear(Error(code=ErrorCode.RATE_LIMITED, message="too many danmaku", retry_after_ms=60_000))
+    (lost,) = bench.lose()
+    assert isinstance(lost, Lost) and lost.retry_at is not None
+    assert lost.retry_at <= bench.now + 500
+
+
 def test_recovered_means_every_missed_event_and_no_snapshot() -> None:
     bench = Bench()
     bench.join(seq=1)

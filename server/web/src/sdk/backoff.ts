@@ -1,7 +1,7 @@
 /**
  * Exponential backoff with full jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015):
  * a wait is uniform in [0, min(cap, base * 2^attempt)], so a thousand viewers that lost the same
- * server do not come back in the same instant.
+ * server do not come back in the same instant. Where the server said when to come back, the wait begins there.
  */
 
 export interface BackoffOptions {
@@ -27,10 +27,11 @@ export class Backoff {
     return this.tries;
   }
 
-  next(): number {
+  /** `atLeastMs`: what the server advised. */
+  next(atLeastMs = 0): number {
     const ceiling = Math.min(this.capMs, this.baseMs * 2 ** Math.min(this.tries, 30));
     this.tries += 1;
-    return Math.round(this.random() * ceiling);
+    return atLeastMs + Math.round(this.random() * ceiling);
   }
 
   reset(): void {

@@ -84,6 +84,10 @@ export class RoomClient extends Emitter<ClientEvents> {
   private epoch: string | null = null;
   private seq = 0;
   private nextId = 1;
+  /** What an `error` instead of a welcome advised, ms. */
+  private advisedMs = 0;
+  /** Local time before which the server does not want us back. */
+  private notBefore = 0;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   private stableTimer: ReturnType<typeof setTimeout> | undefined;
   private pingTimer: ReturnType<typeof setTimeout> | undefined;
@@ -117,9 +121,9 @@ export class RoomClient extends Emitter<ClientEvents> {
     this.end(null, "");
   }
 
-  /** Skips what is left of a reconnect's wait. */
+  /** Skips what is left of a reconnect's wait, but not what the server asked for. */
   retryNow(): void {
-    if (this.status.phase !== "waiting") return;
+    if (this.status.phase !== "waiting" || this.localNow() < this.notBefore) return;
     clearTimeout(this.retryTimer);
     void this.open();
   }
@@ -218,6 +222,7 @@ export class RoomClient extends Emitter<ClientEvents> {
       this.keep(event.order);
       this.pending.settle(event);
     } else if (event.type === "danmaku.accepted" || event.type === "done" || event.type === "error") {
+      if (event.type === "error" && !this.welcomed) this.advisedMs = Math.max(0, event.retry_after_ms ?? 0);
       this.pending.settle(event);
     }
     this.emit(event.type, event as never);
@@ -231,6 +236,7 @@ export class RoomClient extends Emitter<ClientEvents> {
       this.room = event.room ?? null;
     }
     this.welcomed = true;
+    this.advisedMs = 0;
     this.socket?.alive();
     this.clock.restart();
     this.clock.guess(event.server_time);
@@ -287,7 +293,9 @@ export class RoomClient extends Emitter<ClientEvents> {
 
   private wait(code: number | null): void {
     this.leave();
-    const delayMs = this.backoff.next();
+    const delayMs = this.backoff.next(this.advisedMs);
+    this.notBefore = this.localNow() + this.advisedMs;
+    this.advisedMs = 0;
     this.retryTimer = setTimeout(() => void this.open(), delayMs);
     this.setStatus({ phase: "waiting", attempt: this.backoff.attempt, delayMs, code });
   }

@@ -204,6 +204,30 @@ describe("closing", () => {
     expect(FakeSocket.all.length).toBe(2);
   });
 
+  test("comes back when it was told to, and nobody's haste changes that", async () => {
+    const client = make();
+    client.connect();
+    await vi.advanceTimersByTimeAsync(0);
+    FakeSocket.last.open();
+    FakeSocket.last.say({ type: "error", code: "rate_limited", message: "too many joins", retry_after_ms: 7_000 });
+    FakeSocket.last.drop(4003);
+    expect(client.status).toMatchObject({ phase: "waiting", code: 4003, delayMs: 7_250 });
+    client.retryNow();
+    await vi.advanceTimersByTimeAsync(7_249);
+    expect(FakeSocket.all.length).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(FakeSocket.all.length).toBe(2);
+    FakeSocket.last.drop();
+    expect(client.status).toMatchObject({ phase: "waiting", delayMs: 500 });
+  });
+
+  test("an error that answers a command delays no return", async () => {
+    const client = await opened();
+    FakeSocket.last.say({ type: "error", code: "rate_limited", message: "too many danmaku", retry_after_ms: 60_000 });
+    FakeSocket.last.drop();
+    expect(client.status).toMatchObject({ phase: "waiting", delayMs: 250 });
+  });
+
   test("close() closes the socket and leaves no timer behind", async () => {
     const client = await opened();
     client.close();
