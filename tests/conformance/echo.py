@@ -63,7 +63,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def main() -> None:
-    protocol.MAX_VIEWER_MESSAGE = LARGEST
+    protocol.MAX_VIEWER_MESSAGE = LARGEST  # type: ignore[attr-defined]
     protocol.MAX_FRAGMENTS = FRAGMENTS
     config = configure(application, "critical")
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:

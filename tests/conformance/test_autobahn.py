@@ -1,4 +1,4 @@
-"""The protocol under every room, asked by the Autobahn test suite: an independent reading of RFC 6455 and 7692."""
+"""The protocol under every room, asked by an independent reading of RFC 6455 and RFC 7692: Autobahn's."""
 
 from __future__ import annotations
 
@@ -89,6 +89,6 @@ def test_every_case_is_ok_or_accounted_for(echo: str, tmp_path: Path) -> None:
     finally:
         for run in runs.values():
             run.end()
-    assert {name: unexpected(told) for name, told in verdicts.items()} == dict.fromkeys(runs, {})
+    assert {name: unexpected(told) for name, told in verdicts.items()} == {name: {} for name in runs}
     assert len(verdicts["preframed"]) >= 285 and len(verdicts["asgi"]) >= 245
     assert set(verdicts["compressed"]) == set(COMPRESSION)
