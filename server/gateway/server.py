@@ -103,7 +103,7 @@ class GatewayServer(uvicorn.Server):
 
 
 def configure(
-    app: ASGIApp, log_level: str, *, deflate: bool = False, certfile: str = "", keyfile: str = ""
+    app: ASGIApp, log_level: str, deflate: bool = False, *, certfile: str = "", keyfile: str = ""
 ) -> uvicorn.Config:
     """uvloop, httptools and the pre-framed protocol; heartbeats are the session's, not uvicorn's.
 

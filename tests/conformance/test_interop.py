@@ -30,6 +30,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         limits__danmaku_per_second=0,
         limits__commands_per_second=0,
         fanout__chat_budget=100_000,
+        fanout__chat_bytes=10_000_000,
+        fanout__soft_mark=16_000_000,
+        fanout__hard_mark=32_000_000,
     ) as live:
         yield live
 

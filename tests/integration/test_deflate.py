@@ -145,11 +145,11 @@ async def speaks_and_reads(raw: RawSocket) -> None:
 
 
 async def test_switched_off_it_is_not_answered(tmp_path_factory: pytest.TempPathFactory) -> None:
-    for settings in ({"fanout__deflate": False}, {"gateway__preframed": False}):
-        with running(tmp_path_factory.mktemp("off"), **settings) as server:
+    for setting in ("fanout__deflate", "gateway__preframed"):
+        with running(tmp_path_factory.mktemp("off"), workers=1, trust=None, **{setting: False}) as server:
             server.create_room("r")
             async with raw_socket(server, "/ws/live/r", ["permessage-deflate"]) as raw:
-                assert raw.answer == (101, None), settings
+                assert raw.answer == (101, None), setting
                 await speaks_and_reads(raw)
 
 
