@@ -38,7 +38,7 @@ test: $(STAMP) pages ## Run every test
 	@$(BIN)/python -m tests.conformance.suite
 	@$(BIN)/python -m pytest
 
-conformance: $(STAMP) ## Every case of the Autobahn test suite (needs a Python 2.7; minutes)
+conformance: $(STAMP) ## Every case of the Autobahn test suite (needs a Python 2.7; a quarter of an hour)
 	@$(BIN)/python -m tests.conformance.suite --all
 
 check: $(STAMP) ## Lint, types, import walls, generated documents

@@ -66,10 +66,12 @@ async def tap(server: LiveServer, anyio_backend: str) -> AsyncIterator[Wiretap]:
 
 
 @contextlib.asynccontextmanager
-async def joined(server: LiveServer, tap: Wiretap, user: str, role: str = "viewer") -> AsyncIterator[Client]:
+async def joined(
+    server: LiveServer, tap: Wiretap, user: str, role: str = "viewer", *, compression: str | None = None
+) -> AsyncIterator[Client]:
     """Somebody in the room `r`, through the proxy."""
-    control = role == "host"
-    async with client(server, "r", control=control, host="127.0.0.1", port=tap.port) as opened:
+    through = {"host": "127.0.0.1", "port": tap.port, "compression": compression}
+    async with client(server, "r", control=role == "host", **through) as opened:
         await opened.hello(server.token(user, role))
         yield opened
 
@@ -96,11 +98,15 @@ def test_what_is_no_record_is_seen() -> None:
 
 
 async def test_a_room_over_wss(server: LiveServer, room: str, tap: Wiretap) -> None:
-    """Many frames, small and large, to many; everybody is told the same, in order."""
+    """Many frames, small and large, compressed and not; everybody is told the same, in order."""
     async with contextlib.AsyncExitStack() as stack:
         control = await stack.enter_async_context(joined(server, tap, "host", "host"))
         await live_room(control, product("A1", stock=3))
-        crowd = [await stack.enter_async_context(joined(server, tap, f"v{n}")) for n in range(20)]
+        kinds: list[str | None] = [None, "deflate"] * 10
+        crowd = [
+            await stack.enter_async_context(joined(server, tap, f"v{n}", compression=kind))
+            for n, kind in enumerate(kinds)
+        ]
         texts = [announcement(number) for number in range(60)]
         listening = [asyncio.create_task(heard(viewer, texts)) for viewer in crowd]
         for number, text in enumerate(texts):
