@@ -256,6 +256,16 @@ async def test_a_bomb_is_refused(server: LiveServer, kind: str, limit: int, piec
     assert memory(server) - before < 16 * 1024 * 1024
 
 
+async def test_who_goes_on_sending_still_reads_why(server: LiveServer) -> None:
+    """A line cut with bytes unread is reset, and the Close frame is lost with it (RFC 9293 section 3.6.1)."""
+    bomb = deflated(b" " * 1_000_000, 9)
+    for _ in range(10):
+        async with raw_socket(server, "/ws/live/r", ["permessage-deflate"]) as raw:
+            for _ in range(50):
+                raw.write(FIN | RSV1 | TEXT, bomb)
+            assert await raw.closed() == 1009
+
+
 def memory(server: LiveServer) -> int:
     return sum(process.memory_info().rss for process in server.children("gateway"))
 
