@@ -10,7 +10,7 @@ VIEWERS ?= 200
 SECONDS ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install pages demo test check documents bench clean
+.PHONY: help install pages demo test conformance check documents bench clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,7 +35,11 @@ test: $(STAMP) pages ## Run every test
 	@if command -v redis-server >/dev/null; then echo "The store's rules on redis-server:"; \
 		MIAODAN_TEST_STORE=redis-server $(BIN)/python -m pytest -q tests/orders tests/rooms; \
 	else echo "redis-server is not installed: the store's rules are tested on the embedded Valkey alone"; fi
+	@$(BIN)/python -m tests.conformance.suite
 	@$(BIN)/python -m pytest
+
+conformance: $(STAMP) ## Every case of the Autobahn test suite (needs a Python 2.7; a quarter of an hour)
+	@$(BIN)/python -m tests.conformance.suite --all
 
 check: $(STAMP) ## Lint, types, import walls, generated documents
 	@$(BIN)/ruff check .

@@ -238,8 +238,14 @@ def run_gateway(settings: Settings, fd: int | None) -> int:
     else:
         listener = socket.socket(fileno=fd)
     gateway = Gateway(settings)
-    deflate = settings.fanout.deflate and settings.gateway.preframed
-    server = GatewayServer(configure(gateway.application(), "warning", deflate), gateway.drain)
+    config = configure(
+        gateway.application(),
+        "warning",
+        deflate=settings.fanout.deflate and settings.gateway.preframed,
+        certfile=settings.server.ssl_certfile,
+        keyfile=settings.server.ssl_keyfile,
+    )
+    server = GatewayServer(config, gateway.drain)
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
     return 0 if server.started else 1

@@ -21,6 +21,7 @@ from server.processes.lock import DataDirInUse
 from server.processes.serve import Role, resolved_settings, serve
 from server.processes.supervisor import StartFailed
 from server.settings import Settings, SettingsError, load
+from server.trust.certificate import BadCertificate, check_certificate
 from server.trust.origins import Origins
 from server.trust.tokens import BadKey, Tokens, load_key
 from server.trust.words import BadWordList, Words
@@ -34,6 +35,8 @@ FLAGS: dict[str, tuple[str, Any, str]] = {
     "port": ("server.port", int, "Port to listen on; 0 takes any free one."),
     "workers": ("server.workers", int, "Gateway processes."),
     "data_dir": ("server.data_dir", str, "Token key, embedded store and ledger."),
+    "ssl_certfile": ("server.ssl_certfile", str, "Certificate chain (PEM), to serve https and wss."),
+    "ssl_keyfile": ("server.ssl_keyfile", str, "The certificate's private key (PEM)."),
     "redis_url": ("server.redis_url", str, "A Valkey or Redis instead of the embedded one."),
     "database_url": ("server.database_url", str, "A ledger database instead of SQLite."),
     "log_format": ("server.log_format", str, "console or json."),
@@ -75,7 +78,7 @@ def load_settings(config: Path | None, flags: dict[str, object]) -> Settings:
 
 
 def check_settings(settings: Settings) -> None:
-    """What a value alone does not show: origins that are none, a file of words that cannot be read."""
+    """What a value alone does not show: origins that are none, files that cannot be used."""
     try:
         Origins(settings.server.allowed_origins)
     except ValueError as error:
@@ -84,6 +87,10 @@ def check_settings(settings: Settings) -> None:
         Words.from_settings(settings.danmaku)
     except BadWordList as error:
         raise click.ClickException(f"danmaku.blocked_words_file: {error}") from error
+    try:
+        check_certificate(settings.server.ssl_certfile, settings.server.ssl_keyfile)
+    except BadCertificate as error:
+        raise click.ClickException(f"server.{error.setting}: {error}") from error
 
 
 def _version() -> str:

@@ -40,6 +40,10 @@ class ServerSettings(Struct, kw_only=True, frozen=True):
     """Empty: the embedded Valkey under `data_dir`."""
     database_url: str = ""
     """Empty: SQLite under `data_dir`."""
+    ssl_certfile: str = ""
+    """Certificate chain (PEM), with which a gateway serves https and wss. Read when it starts."""
+    ssl_keyfile: str = ""
+    """Its private key (PEM, without a password)."""
     allowed_origins: list[str] = []
     """Browser origins admitted to the sockets besides the server's own; `["*"]` admits all."""
     drain_ms: Natural = 5_000
@@ -238,10 +242,19 @@ def load(
             problems.append(f"{source}: {name}: {error}")
     if not problems:
         settings = msgspec.convert(chosen, Settings)
-        if settings.fanout.hard_mark >= settings.fanout.soft_mark:
+        problems += _contradictions(settings)
+        if not problems:
             return settings
-        problems.append("fanout.hard_mark must not be below fanout.soft_mark")
     raise SettingsError(problems)
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    """What is wrong between settings that are right by themselves."""
+    if settings.fanout.hard_mark < settings.fanout.soft_mark:
+        yield "fanout.hard_mark must not be below fanout.soft_mark"
+    if bool(settings.server.ssl_certfile) != bool(settings.server.ssl_keyfile):
+        given, missing = ("certfile", "keyfile") if settings.server.ssl_certfile else ("keyfile", "certfile")
+        yield f"server.ssl_{given} needs server.ssl_{missing} beside it"
 
 
 def _sources(

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -30,8 +31,11 @@ Event = dict[str, Any]
 class LiveServer:
     """`url` is `http://…`, `ws` is `ws://…`; `pid` is the supervisor's."""
 
-    def __init__(self, data_dir: Path, *, workers: int = 1, **settings: object) -> None:
-        """`settings`: `section__key=value`, as in the environment."""
+    def __init__(
+        self, data_dir: Path, *, workers: int = 1, trust: ssl.SSLContext | None = None, **settings: object
+    ) -> None:
+        """`settings`: `section__key=value`, as in the environment; `trust`: whom clients trust, for TLS."""
+        self.trust = trust
         self.data_dir = data_dir
         self._workers = workers
         self._settings = settings
@@ -42,11 +46,15 @@ class LiveServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self.trust else 'http'}://127.0.0.1:{self._port}"
 
     @property
     def ws(self) -> str:
-        return f"ws://127.0.0.1:{self._port}"
+        return f"{'wss' if self.trust else 'ws'}://127.0.0.1:{self._port}"
+
+    @property
+    def port(self) -> int:
+        return self._port
 
     @property
     def pid(self) -> int:
@@ -149,7 +157,7 @@ class LiveServer:
         for name, value in headers.items():
             request.add_header(name.replace("_", "-"), value)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=10, context=self.trust) as answer:
                 return answer.status, _decoded(answer.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -195,8 +203,10 @@ class LiveServer:
 
 
 @contextlib.contextmanager
-def running(data_dir: Path, *, workers: int = 1, **settings: object) -> Iterator[LiveServer]:
-    server = LiveServer(data_dir, workers=workers, **settings)
+def running(
+    data_dir: Path, *, workers: int = 1, trust: ssl.SSLContext | None = None, **settings: object
+) -> Iterator[LiveServer]:
+    server = LiveServer(data_dir, workers=workers, trust=trust, **settings)
     try:
         server.start()
         yield server
@@ -284,7 +294,8 @@ async def client(
 ) -> AsyncIterator[Client]:
     """A socket before its hello."""
     kind = "control" if control else "live"
-    async with connect(f"{server.ws}/ws/{kind}/{room}", compression=None, **options) as socket:
+    options = {"compression": None, "ssl": server.trust, **options}
+    async with connect(f"{server.ws}/ws/{kind}/{room}", **options) as socket:
         yield Client(socket)
 
 

@@ -102,10 +102,12 @@ class GatewayServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def configure(app: ASGIApp, log_level: str, deflate: bool = False) -> uvicorn.Config:
+def configure(
+    app: ASGIApp, log_level: str, deflate: bool = False, *, certfile: str = "", keyfile: str = ""
+) -> uvicorn.Config:
     """uvloop, httptools and the pre-framed protocol; heartbeats are the session's, not uvicorn's.
 
-    `deflate`: offer permessage-deflate.
+    `deflate`: offer permessage-deflate. With `certfile` and `keyfile` TLS ends here.
     """
     return uvicorn.Config(
         app,
@@ -124,4 +126,6 @@ def configure(app: ASGIApp, log_level: str, deflate: bool = False) -> uvicorn.Co
         backlog=4096,
         timeout_graceful_shutdown=5,
         timeout_keep_alive=30,
+        ssl_certfile=certfile or None,
+        ssl_keyfile=keyfile or None,
     )

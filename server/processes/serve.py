@@ -116,7 +116,7 @@ async def _supervise(
 
     def started() -> None:
         if listener is not None:
-            on_listening(url_of(listener))
+            on_listening(url_of(listener, "https" if settings.server.ssl_certfile else "http"))
 
     try:
         await Supervisor(stages, on_started=started, on_exit=numbers.ended).run()

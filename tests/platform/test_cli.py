@@ -88,6 +88,10 @@ def test_config_check_names_everything_wrong(tmp_path: Path) -> None:
             "server.allowed_origins: 'shop.example' is not an origin",
         ),
         ("[danmaku]\nblocked_words_file = '/no/such/file'", "danmaku.blocked_words_file: /no/such/file"),
+        (
+            "[server]\nssl_certfile = '/no/such.pem'\nssl_keyfile = '/no/key.pem'",
+            "server.ssl_certfile: /no/such.pem: No such file",
+        ),
     ],
 )
 def test_config_check_looks_behind_the_values(tmp_path: Path, text: str, said: str) -> None:

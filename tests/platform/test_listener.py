@@ -23,6 +23,7 @@ def test_a_free_port_and_its_url() -> None:
 def test_ipv6() -> None:
     with listen("::1", 0, send_buffer=65536) as listener:
         assert url_of(listener).startswith("http://[::1]:")
+        assert url_of(listener, "https").startswith("https://[::1]:")
 
 
 def test_a_port_in_use() -> None:

@@ -103,6 +103,8 @@ def test_every_kind_of_value_from_a_file(tmp_path: Path) -> None:
         ("[limits]\njoins_per_second = nan", r"limits\.joins_per_second: Expected `float` >= 0"),
         ("[limits]\njoins_per_second = inf", r"limits\.joins_per_second: Expected a finite number"),
         ("[fanout]\nhard_mark = 2048", r"fanout\.hard_mark must not be below fanout\.soft_mark"),
+        ("[server]\nssl_certfile = 'c'", r"^server\.ssl_certfile needs server\.ssl_keyfile beside it"),
+        ("[server]\nssl_keyfile = 'k'", r"^server\.ssl_keyfile needs server\.ssl_certfile beside it"),
         ("[server", r"miaodan\.toml: Expected '\]'"),
     ],
 )
