@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import struct
 from typing import Protocol, cast
 
 from websockets.client import ClientProtocol
@@ -92,6 +93,13 @@ class Link(asyncio.Protocol):
     def abort(self) -> None:
         """Vanish without a word, as a lost network does."""
         if self._transport is not None:
+            self._transport.abort()
+
+    def reset(self) -> None:
+        """Cut the line with a RST, as a middlebox or a dying process does."""
+        if self._transport is not None:
+            raw = self._transport.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._transport.abort()
 
     def pause_reading(self) -> None:
