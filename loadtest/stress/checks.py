@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 
 from client_sim.replica import RoomReplica
@@ -246,3 +247,14 @@ def found_silent(name: str, ending: Ending, allowed_s: float, late_s: float) -> 
     if not allowed_s - EARLY_S <= ending.after_s <= allowed_s + late_s:
         return [f"{name}: closed after {ending.after_s:.2f} s of silence, {allowed_s:g} s are allowed"]
     return []
+
+
+def tracebacks(log: str) -> list[str]:
+    """What went wrong inside the server, whatever the clients did: one line for each kind."""
+    found: dict[str, int] = {}
+    lines = log.splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith("Traceback "):
+            what = re.sub(r"^\S+Z ", "", lines[number - 1]) if number else ""
+            found[what] = found.get(what, 0) + 1
+    return [f"the server logged a traceback ({times} times): {what}" for what, times in found.items()]

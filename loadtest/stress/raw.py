@@ -6,6 +6,7 @@ import asyncio
 import base64
 import secrets
 import socket
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -150,7 +151,5 @@ class RawSocket:
 
     async def close(self) -> None:
         self._writer.transport.abort()
-        try:
+        with suppress(OSError):  # gone is what was asked for
             await self._writer.wait_closed()
-        except OSError:
-            pass  # gone is what was asked for

@@ -15,6 +15,7 @@ from client_sim.api import ApiError
 from client_sim.swarm import allow_files
 from loadtest.bench.machine import Placement
 from loadtest.bench.target import Server
+from loadtest.stress import checks
 from loadtest.stress.host import NoAnswer
 from loadtest.stress.scenarios import abuse, churn, drain, exact, flood, half_open, leaks, slow, storm
 from loadtest.stress.stage import Scenario, Stage
@@ -55,9 +56,8 @@ def play(
     say(f"{scenario.name}: {crowd} viewers, {length:g} s ...")
     with Server(Placement(cpus, cpus), {**COMMON, **scenario.settings}, folder) as server:
         figures, breaches = uvloop.run(_play(scenario, server, crowd, length, own_seed))
-        trouble = server.said()
-        if "Traceback" in trouble:
-            breaches.append(f"the server's log holds a traceback: ...{trouble[-600:]}")
+    log = "".join(file.read_text(errors="replace") for file in server.data_dir.glob("*.log"))
+    breaches += checks.tracebacks(log)
     return Verdict(
         name=scenario.name,
         promise=scenario.promise,

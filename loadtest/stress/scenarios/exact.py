@@ -63,7 +63,7 @@ async def _check_room(stage: Stage, told_online: int) -> None:
 
 SCENARIO = Scenario(
     name="exact",
-    promise="every host event once and in order, every danmaku once or told as skipped, the last value for all",
+    promise="every host event once, in order; every danmaku once or told as skipped; the last value for all",
     play=play,
     viewers=500,
     seconds=10.0,

@@ -55,7 +55,7 @@ def _share(speakers: Sequence[Watcher], seen: frozenset[str]) -> tuple[int, int]
 
 SCENARIO = Scenario(
     name="flood",
-    promise="received + skipped = accepted, quiet speakers are heard, one's own is always seen, host events go on",
+    promise="received + skipped = accepted; the quiet are heard; one's own is always seen; host events go on",
     play=play,
     viewers=300,
     seconds=8.0,

@@ -88,7 +88,7 @@ async def _at_rest(stage: Stage, baseline: Reading) -> Reading:
 
 SCENARIO = Scenario(
     name="leaks",
-    promise="after each crowd: descriptors, tasks, connections and members as before, memory within its bound",
+    promise="after each crowd descriptors, tasks, connections and members as before, memory in its bound",
     play=play,
     viewers=500,
     seconds=18.0,
