@@ -79,7 +79,7 @@ def _percentile(values: Sequence[float], percent: int) -> float:
 
 SCENARIO = Scenario(
     name="storm",
-    promise="all cut at once come back with nothing missing, nothing twice; again past a kill -9 of the gateway",
+    promise="all cut at once come back, nothing missing, nothing twice; again past a kill -9 of a gateway",
     play=play,
     viewers=1_000,
     seconds=4.0,
