@@ -9,7 +9,7 @@ from msgspec import Struct
 
 RSS_PER_JOIN = 1024
 """Bytes a join may leave behind, on average. A forgotten connection is many times as much."""
-RSS_NOISE = 3 * 1024 * 1024
+RSS_NOISE = 2 * 1024 * 1024
 """Bytes the allocator may hold more than before without anybody leaking."""
 SETTLED = ("connections", "online", "descriptors", "tasks")
 
@@ -28,8 +28,9 @@ class Reading(Struct, frozen=True, kw_only=True):
 def leaks(baseline: Reading, readings: Sequence[Reading]) -> list[str]:
     """`readings`: one per cycle after the baseline, each taken at rest.
 
-    Descriptors, tasks, connections and members have to be back exactly in each; memory may grow by
-    `RSS_NOISE` and `RSS_PER_JOIN` for each join since.
+    Descriptors, tasks, connections and members have to be back exactly in each. An allocator takes
+    some cycles to find its size, so memory is judged from the middle third of the readings to the
+    last: it may grow by `RSS_NOISE`, and by `RSS_PER_JOIN` for each join in between.
     """
     if not readings:
         return ["leaks could not be judged: no cycle was run"]
@@ -39,14 +40,19 @@ def leaks(baseline: Reading, readings: Sequence[Reading]) -> list[str]:
             was, now = getattr(baseline, name), getattr(reading, name)
             if now != was:
                 found.append(f"cycle {cycle}: {now} {name} at rest, {was} before")
-    last = readings[-1]
-    joins = last.joins - baseline.joins
+    early, late = _thirds([baseline, *readings])
+    grown = median(reading.rss for reading in late) - median(reading.rss for reading in early)
+    joins = median(reading.joins for reading in late) - median(reading.joins for reading in early)
     allowed = RSS_NOISE + RSS_PER_JOIN * joins
-    if last.rss - baseline.rss > allowed:
-        found.append(
-            f"memory grew by {last.rss - baseline.rss:,} bytes over {joins:,} joins, {allowed:,} are allowed"
-        )
+    if grown > allowed:
+        found.append(f"memory grew by {grown:,.0f} bytes over {joins:,.0f} joins, {allowed:,.0f} are allowed")
     return found
+
+
+def _thirds(readings: Sequence[Reading]) -> tuple[Sequence[Reading], Sequence[Reading]]:
+    """The middle one and the last one."""
+    third = max(1, len(readings) // 3)
+    return readings[-2 * third : -third], readings[-third:]
 
 
 def slope(readings: Sequence[Reading]) -> float:
