@@ -23,6 +23,15 @@ from loadtest.stress.suite import SCENARIOS, play
 from loadtest.stress.verdict import Report, row, table
 
 
+def _setting(text: str) -> tuple[str, str]:
+    """The environment variable of `section.key=value`."""
+    name, equals, value = text.partition("=")
+    section, dot, key = name.partition(".")
+    if not (equals and dot and section and key):
+        raise argparse.ArgumentTypeError(f"expected SECTION.KEY=VALUE, got {text!r}")
+    return f"MIAODAN_{section}__{key}".upper(), value
+
+
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m loadtest.stress", description=__doc__.partition("\n")[0])
     parser.add_argument(
@@ -31,6 +40,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--viewers", type=int, help="in each scenario; its own number when not given")
     parser.add_argument("--seconds", type=float, help="of load in each scenario; its own when not given")
     parser.add_argument("--seed", type=int, help="of everything random; drawn and printed when not given")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="SECTION.KEY=VALUE",
+        help="a setting of the server, e.g. fanout.sender=python (repeatable)",
+    )
     parser.add_argument("--output", type=Path, default=Path("build/stress.json"), help="where the JSON goes")
     parser.add_argument("--json", action="store_true", help="print the JSON instead of the table")
     parser.add_argument("--list", action="store_true", help="say what there is, and what each promises")
@@ -62,6 +79,7 @@ def run(options: argparse.Namespace) -> Report:
                 seed,
                 viewers=options.viewers,
                 seconds=options.seconds,
+                settings=dict(options.set),
                 say=_say,
             )
             _say(row(verdict))
@@ -69,6 +87,7 @@ def run(options: argparse.Namespace) -> Report:
     return Report(
         machine=facts(),
         seed=seed,
+        settings=dict(options.set),
         verdicts=verdicts,
         started_at=f"{started:%Y-%m-%d %H:%M} UTC",
         took_s=round(time.monotonic() - begin, 1),

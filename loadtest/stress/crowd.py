@@ -101,10 +101,11 @@ class Crowd:
         *,
         backoff_ms: float = 500,
         receive_buffer: int | None = None,
+        deflate: bool | None = None,
         stays_away: bool = False,
         resume: Resume | None = None,
     ) -> Watcher:
-        """A watcher that has not started yet; every fourth speaks MessagePack."""
+        """A watcher that has not started yet; every fourth speaks MessagePack, every fifth is sent deflate."""
         number = next(self._numbers)
         encoding = Encoding.MSGPACK if number % 4 == 3 else Encoding.JSON
         source = random.Random(self._random.random())
@@ -120,7 +121,14 @@ class Crowd:
             session.epoch, session.seq = resume.epoch, resume.seq
 
         def viewer(watcher: Watcher) -> Viewer:
-            return Viewer(session, self._address, self._uri, watcher.told, receive_buffer=receive_buffer)
+            return Viewer(
+                session,
+                self._address,
+                self._uri,
+                watcher.told,
+                receive_buffer=receive_buffer,
+                deflate=number % 5 == 4 if deflate is None else deflate,
+            )
 
         watcher = Watcher(History(name, session.seq), viewer, stays_away)
         self.watchers.append(watcher)

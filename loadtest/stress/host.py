@@ -27,6 +27,7 @@ class Host:
         self.truth = Truth(stock={sku: stock})
         self.violations: list[str] = []
         self._sku = sku
+        self._enough = False
         self._numbers = count(1)
         self._asked: dict[int, asyncio.Future[Event | None]] = {}
         self._live = asyncio.Event()
@@ -56,7 +57,11 @@ class Host:
         else:
             command = RoomAnnounce(text=f"event {number}")
         mark = mark_of_command(command)
-        answer = await self._ask(command)
+        try:
+            answer = await self._ask(command)
+        except BaseException:
+            self.truth.unanswered.add(mark)
+            raise
         if isinstance(answer, Done):
             self.truth.done(answer.seq, command)
             return answer.seq
@@ -75,14 +80,18 @@ class Host:
             self.truth.refused.append(f"restock {delta}: {answer}")
 
     async def events(self, rate: float, seconds: float) -> int:
-        """Events at about `rate` a second, one after the other; how many were answered."""
+        """Events at about `rate` a second, one after the other, until `enough`; how many were answered."""
         loop = asyncio.get_running_loop()
         begin, made, turn = loop.time(), 0, 0
-        while loop.time() - begin < seconds:
+        while loop.time() - begin < seconds and not self._enough:
             made += await self.event() is not None
             turn += 1
             await asyncio.sleep(max(0.0, begin + turn / rate - loop.time()))
         return made
+
+    def enough(self) -> None:
+        """No more events after the one under way."""
+        self._enough = True
 
     async def _ask(self, command: Command) -> Event | None:
         await self._until_live()

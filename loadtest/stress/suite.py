@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import uvloop
@@ -43,9 +43,13 @@ def play(
     *,
     viewers: int | None = None,
     seconds: float | None = None,
+    settings: Mapping[str, str] | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Verdict:
-    """One scenario; raises ServerFailed, OSError when there is no server to play on."""
+    """One scenario; raises ServerFailed, OSError when there is no server to play on.
+
+    `settings`: environment of the server on top of the scenario's own.
+    """
     crowd = viewers or scenario.viewers
     allow_files(2 * crowd + SPARE_DESCRIPTORS)
     started = time.monotonic()
@@ -54,7 +58,7 @@ def play(
     own_seed = seed ^ zlib.crc32(scenario.name.encode())
     length = seconds or scenario.seconds
     say(f"{scenario.name}: {crowd} viewers, {length:g} s ...")
-    with Server(Placement(cpus, cpus), {**COMMON, **scenario.settings}, folder) as server:
+    with Server(Placement(cpus, cpus), {**COMMON, **scenario.settings, **(settings or {})}, folder) as server:
         figures, breaches = uvloop.run(_play(scenario, server, crowd, length, own_seed))
     log = "".join(file.read_text(errors="replace") for file in server.data_dir.glob("*.log"))
     breaches += checks.tracebacks(log)

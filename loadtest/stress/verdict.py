@@ -31,6 +31,7 @@ class Report(Struct, kw_only=True):
 
     machine: dict[str, str]
     seed: int
+    settings: dict[str, str] = {}
     verdicts: list[Verdict]
     started_at: str
     took_s: float

@@ -55,7 +55,7 @@ def test_exit_codes(
     asked = []
 
     def play(scenario: object, folder: Path, seed: int, **options: object) -> Verdict:
-        asked.append((scenario, seed, options["viewers"], options["seconds"]))
+        asked.append((scenario, seed, options["viewers"], options["seconds"], options["settings"]))
         return verdict(*breaches)
 
     monkeypatch.setattr(command, "play", play)
@@ -72,8 +72,9 @@ def test_exit_codes(
         "--output",
         str(output),
     ]
+    arguments += ["--set", "fanout.sender=python"]
     assert command.main(arguments) == code
-    assert asked == [(SCENARIOS["exact"], 7, 12, 2.0)]
+    assert asked == [(SCENARIOS["exact"], 7, 12, 2.0, {"MIAODAN_FANOUT__SENDER": "python"})]
     written = msgspec.convert(orjson.loads(output.read_bytes()), Report)
     assert written.seed == 7 and written.verdicts[0].breaches == breaches
     assert ("BROKEN exact: a hole" in capsys.readouterr().err) is bool(breaches)
@@ -88,6 +89,13 @@ def test_a_run_that_cannot_be_made(
     monkeypatch.setattr(command, "play", play)
     assert command.main(["--output", str(tmp_path / "stress.json")]) == 2
     assert "no server" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["fanout.sender", "sender=python", ".x=1", "fanout.=1"])
+def test_a_setting_without_a_name(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["--set", text])
+    assert "expected SECTION.KEY=VALUE" in capsys.readouterr().err
 
 
 def test_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:

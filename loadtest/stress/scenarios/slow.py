@@ -16,8 +16,10 @@ PAUSED = STOPPED = 5
 RECEIVE_BUFFER = 8 * 1024
 SLOW_TIMEOUT_MS = 2_500
 RATE = 600.0
-TEXT = "字" * 150
-"""450 bytes: some 250 KB of chat a second for each viewer."""
+TEXT = 150
+"""Characters of three bytes each: some 250 KB of chat a second for each viewer."""
+LOAD_SECONDS = 120.0
+"""At most; it ends when everybody is back, and not before the time that was asked for."""
 EVENT_RATE = 20.0
 _CLOSED = "miaodan_fanout_closed_total"
 _SLOW = "miaodan_fanout_slow_viewers"
@@ -26,23 +28,35 @@ _SLOW = "miaodan_fanout_slow_viewers"
 async def play(stage: Stage) -> Figures:
     """`stage.viewers` healthy ones, five who pause for a moment, five who stop."""
     healthy = await stage.fill(stage.viewers)
-    pausing = await stage.fill(PAUSED, "paused", receive_buffer=RECEIVE_BUFFER)
-    stopping = await stage.fill(STOPPED, "stopped", receive_buffer=RECEIVE_BUFFER)
+    slow = {"receive_buffer": RECEIVE_BUFFER, "deflate": False}
+    pausing = await stage.fill(PAUSED, "paused", **slow)
+    stopping = await stage.fill(STOPPED, "stopped", **slow)
     everybody = [*healthy, *pausing, *stopping]
     speakers = healthy[: max(1, len(healthy) // 10)]
     before = await stage.metrics()
-    load = asyncio.gather(
-        stage.host.events(EVENT_RATE, stage.seconds), stage.talk(speakers, RATE, stage.seconds, TEXT)
-    )
-    _read([*pausing, *stopping], False)
-    await stage.until_metric(lambda now: now.total(_SLOW) >= PAUSED + STOPPED, "stopped readers seen as slow")
-    _read(pausing, True)
-    await stage.until_metric(lambda now: _closed(now) - _closed(before) >= STOPPED, "stopped readers closed")
-    _read(stopping, True)
-    await stage.until(
-        lambda: all(one.live and one.history.losses for one in stopping), "stopped readers back"
-    )
-    await load
+    text = "".join(chr(stage.random.randrange(0x4E00, 0x9FA5)) for _ in range(TEXT))
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    host = asyncio.ensure_future(stage.host.events(EVENT_RATE, LOAD_SECONDS))
+    talk = asyncio.ensure_future(stage.talk(speakers, RATE, LOAD_SECONDS, text))
+    try:
+        _read([*pausing, *stopping], False)
+        await stage.until_metric(
+            lambda now: now.total(_SLOW) >= PAUSED + STOPPED, "stopped readers seen as slow"
+        )
+        _read(pausing, True)
+        await stage.until_metric(
+            lambda now: _closed(now) - _closed(before) >= STOPPED, "stopped readers closed"
+        )
+        _read(stopping, True)
+        await stage.until(
+            lambda: all(one.live and one.history.losses for one in stopping), "stopped readers back"
+        )
+        await asyncio.sleep(max(0.0, began + stage.seconds - loop.time()))
+    finally:
+        stage.host.enough()
+        talk.cancel()
+        await asyncio.gather(host, talk, return_exceptions=True)
     spoken = await stage.settle_chat([*healthy, *pausing], speakers)
     await stage.settle_log(everybody)
     await stage.settle_values(everybody)
@@ -96,7 +110,7 @@ SCENARIO = Scenario(
     promise="healthy viewers untouched; a pause costs counted chat, a stop is closed with 4001 and resumes",
     play=play,
     viewers=100,
-    seconds=10.0,
+    seconds=8.0,
     settings={
         "MIAODAN_FANOUT__SLOW_TIMEOUT_MS": str(SLOW_TIMEOUT_MS),
         "MIAODAN_FANOUT__CHAT_BUDGET": "1000",

@@ -28,8 +28,8 @@ async def play(stage: Stage) -> Figures:
         killed_ms = await _kill(stage, watchers, 3)
         await asyncio.sleep(stage.seconds / 2)
     finally:
-        host.cancel()
-        await asyncio.gather(host, return_exceptions=True)
+        stage.host.enough()
+        await host
     await stage.settle_log(watchers)
     await stage.settle_values(watchers)
     stage.check_log(watchers)
