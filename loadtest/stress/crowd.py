@@ -105,7 +105,7 @@ class Crowd:
         stays_away: bool = False,
         resume: Resume | None = None,
     ) -> Watcher:
-        """A watcher that has not started yet; every fourth speaks MessagePack, every fifth is sent deflate."""
+        """A watcher that has not started yet; every fourth takes MessagePack, every fifth takes deflate."""
         number = next(self._numbers)
         encoding = Encoding.MSGPACK if number % 4 == 3 else Encoding.JSON
         source = random.Random(self._random.random())

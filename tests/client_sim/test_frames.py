@@ -61,7 +61,7 @@ def test_a_server_reads_what_we_write(payload: bytes) -> None:
 def compressed(payload: bytes, opcode: int = 1) -> bytes:
     """As websockets' own permessage-deflate writes it, without context takeover."""
     extension = PerMessageDeflate(True, True, 15, 15)
-    return extension.encode(Frame(Theirs(opcode), payload)).serialize(mask=False)
+    return Frame(Theirs(opcode), payload).serialize(mask=False, extensions=[extension])
 
 
 @given(payloads, payloads)
