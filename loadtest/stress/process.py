@@ -30,12 +30,13 @@ def parent(pid: int) -> int:
     return int(psutil.Process(pid).ppid())
 
 
-def gateway_of(supervisor: int) -> int:
-    """The living gateway's process id, 0 while there is none."""
-    for pid, command in descendants(supervisor).items():
-        if "--role gateway" in " ".join(command) or "--role=gateway" in command:
-            return pid
-    return 0
+def gateways(supervisor: int) -> list[int]:
+    """The living gateways' process ids."""
+    return [
+        pid
+        for pid, command in descendants(supervisor).items()
+        if "--role gateway" in " ".join(command) or "--role=gateway" in command
+    ]
 
 
 def kill(pid: int, number: int) -> None:

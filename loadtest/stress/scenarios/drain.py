@@ -19,11 +19,13 @@ LATE_MS = 2_000
 EVENT_RATE = 20.0
 LATE_COMER_S = 0.3
 STOP_SECONDS = 30.0
+LEAST_VIEWERS = 60
+"""Up to fifty may leave at once."""
 
 
 async def play(stage: Stage) -> Figures:
     """`stage.viewers` stay until they are sent away; one more knocks meanwhile."""
-    watchers = await stage.fill(max(stage.viewers, 20), stays_away=True)
+    watchers = await stage.fill(max(stage.viewers, LEAST_VIEWERS), stays_away=True)
     host = asyncio.ensure_future(stage.host.events(EVENT_RATE, stage.seconds + STOP_SECONDS))
     try:
         await asyncio.sleep(stage.seconds)

@@ -9,7 +9,7 @@ from statistics import quantiles
 
 from client_sim.clock import now_ms
 from loadtest.stress.crowd import Watcher
-from loadtest.stress.process import gateway_of, kill
+from loadtest.stress.process import gateways, kill
 from loadtest.stress.stage import Scenario, Stage
 from loadtest.stress.verdict import Figures
 
@@ -53,7 +53,8 @@ async def _cut(stage: Stage, watchers: Sequence[Watcher], stints: int) -> list[f
 
 async def _kill(stage: Stage, watchers: Sequence[Watcher], stints: int) -> list[float]:
     began = now_ms()
-    kill(gateway_of(stage.supervisor), signal.SIGKILL)
+    for pid in gateways(stage.supervisor):
+        kill(pid, signal.SIGKILL)
     return await _back(stage, watchers, stints, began)
 
 
