@@ -9,7 +9,7 @@ from msgspec import Struct
 
 RSS_PER_JOIN = 1024
 """Bytes a join may leave behind, on average. A forgotten connection is many times as much."""
-RSS_NOISE = 2 * 1024 * 1024
+RSS_NOISE = 4 * 1024 * 1024
 """Bytes the allocator may hold more than before without anybody leaking."""
 SETTLED = ("connections", "online", "descriptors", "tasks")
 

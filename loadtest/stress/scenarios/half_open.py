@@ -12,7 +12,7 @@ from loadtest.stress.stage import Scenario, Stage
 from loadtest.stress.verdict import Figures
 from schemas.codes import CloseCode, Role
 
-HEARTBEAT_MS, GRACE_MS = 1_200, 1_800
+HEARTBEAT_MS, GRACE_MS = 1_000, 2_500
 LATE_S = 2.5
 """How much later than allowed a silent peer may be found: the sweep's period, and a busy machine."""
 EVENT_RATE = 10.0
