@@ -10,7 +10,7 @@ VIEWERS ?= 200
 SECONDS ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install pages demo test conformance check documents bench clean
+.PHONY: help install pages demo test conformance check documents bench stress clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ documents: $(STAMP) ## Write the AsyncAPI and OpenAPI documents anew
 
 bench: $(STAMP) ## Fan-out and orders beside their floors, in one run
 	@$(BIN)/python -m loadtest.bench
+
+stress: $(STAMP) ## Scenarios that check themselves: counts, order, storms, abuse, leaks; exit code 1 when a promise broke
+	@$(BIN)/python -m loadtest.stress
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,12 +1,14 @@
 """WebSocket framing for the client's side (RFC 6455 section 5), lean enough for thousands in one process.
 
 The handshake is websockets' own (`link.py`); after it, a swarm spends its time here. Server frames
-are unmasked; ours are masked with a fresh key each. Extensions are never negotiated.
+are unmasked; ours are masked with a fresh key each. What we send is never compressed; what we get
+may be, where permessage-deflate without context takeover was negotiated (RFC 7692).
 """
 
 from __future__ import annotations
 
 import secrets
+import zlib
 from enum import IntEnum
 
 MAX_MESSAGE = 16 * 1024 * 1024
@@ -32,12 +34,26 @@ class BadFrame(ValueError):
         return self.message
 
 
-class FrameReader:
-    """Bytes in, whole messages and control frames out."""
+def inflated(payload: bytes) -> bytes:
+    """A compressed message that stands for itself (RFC 7692 section 7.2.2); raises BadFrame."""
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        message = stream.decompress(payload + b"\x00\x00\xff\xff", MAX_MESSAGE + 1)
+    except zlib.error as error:
+        raise BadFrame(1002, f"a compressed message that is none: {error}") from None
+    if len(message) > MAX_MESSAGE:
+        raise BadFrame(1009, f"a message of more than {MAX_MESSAGE} bytes")
+    return message
 
-    __slots__ = ("_buffer", "_kind", "_parts", "_size")
+
+class FrameReader:
+    """Bytes in, whole messages and control frames out. `deflate`: compressed messages are agreed upon."""
+
+    __slots__ = ("_buffer", "_compressed", "_kind", "_parts", "_size", "deflate")
 
     def __init__(self) -> None:
+        self.deflate = False
+        self._compressed = False
         self._buffer = b""
         self._kind: int | None = None
         self._parts: list[bytes] = []
@@ -78,7 +94,9 @@ class FrameReader:
         """Control frames and fragments."""
         opcode = first & 0x0F
         final = bool(first & 0x80)
-        if first & 0x70:
+        compressed = bool(first & 0x40)
+        begins = opcode in (Opcode.TEXT, Opcode.BINARY)
+        if first & 0x30 or (compressed and not (self.deflate and begins)):
             raise BadFrame(1002, "reserved bits are set")
         if opcode in (Opcode.CLOSE, Opcode.PING, Opcode.PONG):
             if not final or len(payload) > 125:
@@ -90,13 +108,14 @@ class FrameReader:
         if (opcode == Opcode.CONTINUATION) != (self._kind is not None):
             raise BadFrame(1002, "a continuation out of place")
         if self._kind is None:
-            self._kind = opcode
+            self._kind, self._compressed = opcode, compressed
         self._size += len(payload)
         if self._size > MAX_MESSAGE:
             raise BadFrame(1009, f"a message of more than {MAX_MESSAGE} bytes")
         self._parts.append(payload)
         if final:
-            found.append((self._kind, b"".join(self._parts)))
+            message = b"".join(self._parts)
+            found.append((self._kind, inflated(message) if self._compressed else message))
             self._kind, self._parts, self._size = None, [], 0
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import struct
 from typing import Protocol, cast
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import WebSocketException
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
@@ -19,6 +21,7 @@ CLOSE_WAIT_S = 2.0
 HANDSHAKE_WAIT_S = 10.0
 MAX_UNSENT = 1024 * 1024
 """Bytes the server may leave unread before it counts as gone."""
+_DEFLATE = ClientPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)
 
 
 class LinkUser(Protocol):
@@ -36,10 +39,14 @@ class LinkUser(Protocol):
 class Link(asyncio.Protocol):
     """Connects by `open`; reports to its user; `send` and `close` never block."""
 
-    def __init__(self, user: LinkUser, uri: str, subprotocol: str) -> None:
+    def __init__(self, user: LinkUser, uri: str, subprotocol: str, deflate: bool = False) -> None:
+        """`deflate`: offer compression without context takeover."""
         self._user = user
         self._handshake: ClientProtocol | None = ClientProtocol(
-            parse_uri(uri), subprotocols=[Subprotocol(subprotocol)], max_size=None
+            parse_uri(uri),
+            subprotocols=[Subprotocol(subprotocol)],
+            extensions=[_DEFLATE] if deflate else None,
+            max_size=None,
         )
         self._head = b""
         self._reader = FrameReader()
@@ -92,6 +99,13 @@ class Link(asyncio.Protocol):
     def abort(self) -> None:
         """Vanish without a word, as a lost network does."""
         if self._transport is not None:
+            self._transport.abort()
+
+    def reset(self) -> None:
+        """Cut the line with a RST, as a middlebox or a dying process does."""
+        if self._transport is not None:
+            raw = self._transport.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._transport.abort()
 
     def pause_reading(self) -> None:
@@ -164,6 +178,7 @@ class Link(asyncio.Protocol):
             # A refusal with a body: the status line is all we need to know of it.
             failure = ConnectionError(head.split(b"\r\n", 1)[0].decode("latin-1"))
         self._handshake = None
+        self._reader.deflate = bool(handshake.extensions)
         if failure is not None:
             self._closing = True
             self._close_reason = f"handshake refused: {failure}"

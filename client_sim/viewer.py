@@ -33,6 +33,7 @@ class Viewer:
         skew_ms: float = 0.0,
         tls: ssl.SSLContext | None = None,
         receive_buffer: int | None = None,
+        deflate: bool = False,
     ) -> None:
         self.session = session
         self.skew_ms = skew_ms
@@ -44,6 +45,7 @@ class Viewer:
         self._told = told
         self._tls = tls
         self._receive_buffer = receive_buffer
+        self._deflate = deflate
         self._loop = asyncio.get_running_loop()
         self._stopped = False
         self._closed = asyncio.Event()
@@ -123,7 +125,7 @@ class Viewer:
 
     async def _connect(self) -> None:
         self._closed.clear()
-        link = self.link = Link(self, self._uri, self.session.encoding.subprotocol)
+        link = self.link = Link(self, self._uri, self.session.encoding.subprotocol, self._deflate)
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await link.open(self._address, self._tls, self._receive_buffer)

@@ -8,6 +8,7 @@ import structlog
 
 from schemas.codes import CloseCode
 from server.gateway.doorway import Doorway
+from server.ops.loop import count_tasks
 from server.ops.tally import flush_all
 
 log = structlog.get_logger("miaodan.gateway")
@@ -28,6 +29,7 @@ async def sweep(door: Doorway) -> None:
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         flush_all()
+        count_tasks()
         now = door.clock()
         for connection in list(door.connections):
             try:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Close, Frame
 from websockets.frames import Opcode as Theirs
 from websockets.protocol import SERVER, Protocol, State
@@ -55,6 +56,37 @@ def test_a_server_reads_what_we_write(payload: bytes) -> None:
     (got,) = server.events_received()
     assert isinstance(got, Frame)
     assert (got.opcode, bytes(got.data)) == (Theirs.BINARY, payload)
+
+
+def compressed(payload: bytes, opcode: int = 1) -> bytes:
+    """As websockets' own permessage-deflate writes it, without context takeover."""
+    extension = PerMessageDeflate(True, True, 15, 15)
+    return Frame(Theirs(opcode), payload).serialize(mask=False, extensions=[extension])
+
+
+@given(payloads, payloads)
+def test_compressed_messages_are_read_where_that_was_agreed(one: bytes, other: bytes) -> None:
+    reader = FrameReader()
+    reader.deflate = True
+    found = reader.feed(compressed(one, 2) + served(2, one) + compressed(other, 1))
+    assert found == [(2, one), (2, one), (1, other)]
+
+
+@pytest.mark.parametrize("data", [b"\xc9\x00", b"\x01\x01x\xc0\x01x", b"\xe1\x00", b"\xc1\x02\xff\xff"])
+def test_what_is_no_compressed_message(data: bytes) -> None:
+    reader = FrameReader()
+    reader.deflate = True
+    with pytest.raises(BadFrame) as caught:
+        reader.feed(data)
+    assert caught.value.code == 1002
+
+
+def test_a_message_that_inflates_beyond_all_bounds() -> None:
+    reader = FrameReader()
+    reader.deflate = True
+    with pytest.raises(BadFrame) as caught:
+        reader.feed(compressed(bytes(MAX_MESSAGE + 1)))
+    assert caught.value.code == 1009
 
 
 def test_a_close_says_code_and_reason_both_ways() -> None:
