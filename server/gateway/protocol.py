@@ -19,12 +19,14 @@ from websockets.http11 import Request
 from websockets.protocol import Protocol as WebSocket
 from websockets.protocol import State
 
-from schemas.codes import MAX_CONTROL_MESSAGE, MAX_VIEWER_MESSAGE
+from schemas.codes import CLOSE_REASONS, MAX_CONTROL_MESSAGE, MAX_VIEWER_MESSAGE, CloseCode
 from server.gateway.extensions import SharedDeflate
-from server.gateway.stream import MAX_FRAGMENTS, FrameStream, Listener
+from server.gateway.stream import FLOOD_LINGER_SECONDS, MAX_FRAGMENTS, FrameStream, Listener
 
 EXTENSION = "miaodan.handover"
 CONTROL_PREFIX = "/ws/control/"
+MAX_PONGS = 512 * 1024
+"""Bytes in the transport above which nobody is sent another pong."""
 
 
 class Handover:
@@ -97,10 +99,27 @@ class PreframedProtocol(WebSocketsSansIOProtocol):
         self.connections.discard(self)
         return FrameStream(self.transport, self.conn, self.connections, listener, soft_mark, bound)
 
+    # ---- where it is not handed over ---------------------------------------------------------
+
     def handle_cont(self, event: Frame) -> None:
         """A message may come in pieces, within reason: its size is bounded, its pieces are not."""
         if len(self.frames) >= MAX_FRAGMENTS:
-            self.conn.fail(1008, "too many fragments")
-            self.handle_parser_exception()
+            self._let_go(CloseCode.PROTOCOL_ERROR, "too many fragments")
             return
         super().handle_cont(event)
+
+    def handle_ping(self) -> None:
+        """One who asks for more pongs than they read is let go like any other slow reader."""
+        super().handle_ping()
+        if self.transport.get_write_buffer_size() > MAX_PONGS:
+            self._let_go(CloseCode.SLOW, CLOSE_REASONS[CloseCode.SLOW])
+
+    def _let_go(self, code: CloseCode, reason: str) -> None:
+        """What ASGI `websocket.close` does, without waiting for the application."""
+        if self.close_sent or self.disconnected or self.transport.is_closing():
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": int(code), "reason": reason})
+        self.conn.send_close(code, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.close_timer = self.loop.call_later(FLOOD_LINGER_SECONDS, self.transport.abort)

@@ -330,6 +330,37 @@ async def test_a_message_in_endless_pieces_is_refused() -> None:
         assert await code_of(client) == 4503
 
 
+class Waiting:
+    """An application that does not take the connection over."""
+
+    def __init__(self) -> None:
+        self.done = asyncio.Event()
+
+    async def __call__(self, handover: Handover) -> None:
+        await self.done.wait()
+
+
+async def test_floods_are_bounded_where_the_connection_is_not_handed_over() -> None:
+    waiting = Waiting()
+    async with serving(waiting) as url:
+        async with connect(url) as client:
+            client.transport.write(b"\x01\x80\x00\x00\x00\x00" + b"\x00\x80\x00\x00\x00\x00" * 100)
+            assert await code_of(client) == 4503
+        reader, writer = await asyncio.open_connection(*url.split("/")[2].split(":"))
+        head = {"Host": "h", "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+        head |= {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+        writer.write(f"GET /ws/live/r HTTP/1.1\r\n{lines}\r\n".encode())
+        await reader.readuntil(b"\r\n\r\n")
+        flood = (b"\x89\xfd\x00\x00\x00\x00" + bytes(125)) * 200
+        with pytest.raises(ConnectionError):
+            async with asyncio.timeout(20):
+                while True:  # nothing is read any more: the line is cut
+                    writer.write(flood)
+                    await writer.drain()
+        waiting.done.set()
+
+
 async def test_a_server_that_stops_says_so() -> None:
     heard = Heard()
     async with serving(lambda handover: taken(handover, heard)) as url:
