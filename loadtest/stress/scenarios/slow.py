@@ -14,7 +14,7 @@ from schemas.codes import CloseCode
 
 PAUSED = STOPPED = 5
 RECEIVE_BUFFER = 8 * 1024
-SLOW_TIMEOUT_MS = 4_000
+SLOW_TIMEOUT_MS = 3_000
 RATE = 600.0
 TEXT = 150
 """Characters of three bytes each: some 250 KB of chat a second for each viewer."""
