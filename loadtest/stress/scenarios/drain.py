@@ -47,6 +47,7 @@ async def play(stage: Stage) -> Figures:
     stage.hold(checks.spread_over(times, WINDOW_MS, LATE_MS))
     return {
         "host_events": len(stage.host.truth.events),
+        "sent_away": len(times),
         "window_ms": WINDOW_MS,
         "spread_ms": round(max(times) - min(times)) if times else 0,
     }
