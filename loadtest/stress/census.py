@@ -11,15 +11,21 @@ RSS_PER_JOIN = 1024
 """Bytes a join may leave behind, on average. A forgotten connection is many times as much."""
 RSS_NOISE = 4 * 1024 * 1024
 """Bytes the allocator may hold more than before without anybody leaking."""
+STORE_CONNECTIONS = 48
+"""A gateway's pool, which grows with what is asked of the store at once, and what it keeps for itself."""
 SETTLED = ("connections", "online", "descriptors", "tasks")
 
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """The process at rest. `joins`: how many sockets were welcomed so far; `rss` in bytes."""
+    """The process at rest. `joins`: how many sockets were welcomed so far; `rss` in bytes.
+
+    `descriptors`: without those to the store, which are in `store`.
+    """
 
     joins: int
     rss: int
     descriptors: int
+    store: int
     tasks: int
     connections: int
     online: int
@@ -28,7 +34,8 @@ class Reading(Struct, frozen=True, kw_only=True):
 def leaks(baseline: Reading, readings: Sequence[Reading]) -> list[str]:
     """`readings`: one per cycle after the baseline, each taken at rest.
 
-    Descriptors, tasks, connections and members have to be back exactly in each. An allocator takes
+    Descriptors, tasks, connections and members have to be back exactly in each;
+    connections to the store are pooled and have a bound. An allocator takes
     some cycles to find its size, so memory is judged from the middle third of the readings to the
     last: it may grow by `RSS_NOISE`, and by `RSS_PER_JOIN` for each join in between.
     """
@@ -40,6 +47,8 @@ def leaks(baseline: Reading, readings: Sequence[Reading]) -> list[str]:
             was, now = getattr(baseline, name), getattr(reading, name)
             if now != was:
                 found.append(f"cycle {cycle}: {now} {name} at rest, {was} before")
+        if reading.store > STORE_CONNECTIONS:
+            found.append(f"cycle {cycle}: {reading.store} connections to the store at rest")
     early, late = _thirds([baseline, *readings])
     grown = median(reading.rss for reading in late) - median(reading.rss for reading in early)
     joins = median(reading.joins for reading in late) - median(reading.joins for reading in early)

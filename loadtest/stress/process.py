@@ -15,9 +15,13 @@ from loadtest.bench.machine import descendants
 METRICS_SECONDS = 10.0
 
 
-def descriptors(pid: int) -> int:
-    """Open files and sockets; raises OSError when the process is gone."""
-    return len(list((Path("/proc") / str(pid) / "fd").iterdir()))
+def descriptors(pid: int) -> tuple[int, int]:
+    """Open files and sockets: (Unix sockets, all others); raises OSError or psutil.Error when it is gone.
+
+    The Unix sockets are those to the embedded store, of which a pool may have more or fewer.
+    """
+    store = len(psutil.Process(pid).net_connections(kind="unix"))
+    return store, len(list((Path("/proc") / str(pid) / "fd").iterdir())) - store
 
 
 def resident(pid: int) -> int:

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from loadtest.stress.census import RSS_NOISE, RSS_PER_JOIN, Reading, leaks, slope
+from loadtest.stress.census import RSS_NOISE, RSS_PER_JOIN, STORE_CONNECTIONS, Reading, leaks, slope
 
-REST = Reading(joins=500, rss=80 << 20, descriptors=40, tasks=9, connections=1, online=1)
+REST = Reading(joins=500, rss=80 << 20, descriptors=40, store=6, tasks=9, connections=1, online=1)
 
 
 def later(**changed: Any) -> Reading:
@@ -27,6 +27,7 @@ def test_back_at_rest() -> None:
     [
         ({"descriptors": 41}, "41 descriptors at rest, 40 before"),
         ({"descriptors": 39}, "39 descriptors at rest"),
+        ({"store": STORE_CONNECTIONS + 1}, "connections to the store at rest"),
         ({"tasks": 10}, "10 tasks at rest"),
         ({"connections": 2}, "2 connections at rest"),
         ({"online": 0}, "0 online at rest"),

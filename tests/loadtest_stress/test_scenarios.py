@@ -11,12 +11,12 @@ from loadtest.stress.suite import SCENARIOS, play
 SMALL = {
     "exact": (30, 2.0),
     "flood": (20, 1.5),
-    "slow": (20, 4.0),
+    "slow": (20, 1.0),
     "abuse": (10, 1.0),
     "half_open": (10, 1.0),
     "churn": (40, 2.0),
     "storm": (40, 1.0),
-    "drain": (60, 0.5),
+    "drain": (120, 0.5),
     "leaks": (60, 6.0),
 }
 

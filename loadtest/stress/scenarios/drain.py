@@ -14,13 +14,13 @@ from loadtest.stress.stage import Scenario, Stage
 from loadtest.stress.verdict import Figures
 from schemas.codes import CloseCode
 
-WINDOW_MS = 3_000
+WINDOW_MS = 2_000
 LATE_MS = 2_000
 EVENT_RATE = 20.0
 LATE_COMER_S = 0.3
 STOP_SECONDS = 30.0
-LEAST_VIEWERS = 60
-"""Up to fifty may leave at once."""
+LEAST_VIEWERS = 120
+"""A smaller crowd is sent away at the same pace, and so before the window ends."""
 
 
 async def play(stage: Stage) -> Figures:
@@ -47,6 +47,7 @@ async def play(stage: Stage) -> Figures:
     stage.hold(checks.spread_over(times, WINDOW_MS, LATE_MS))
     return {
         "host_events": len(stage.host.truth.events),
+        "sent_away": len(times),
         "window_ms": WINDOW_MS,
         "spread_ms": round(max(times) - min(times)) if times else 0,
     }

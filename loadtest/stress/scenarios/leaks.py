@@ -36,6 +36,7 @@ async def play(stage: Stage) -> Figures:
         "cycles": len(readings),
         "joins": last.joins - baseline.joins,
         "descriptors": f"{baseline.descriptors} to {last.descriptors}",
+        "store_connections": f"{baseline.store} to {last.store}",
         "tasks": f"{baseline.tasks} to {last.tasks}",
         "rss_mb": " ".join(f"{one.rss / 2**20:.1f}" for one in readings),
         "kb_per_1000_joins": round(slope(readings[len(readings) // 2 :]) / 1024),
@@ -65,10 +66,12 @@ async def _read(stage: Stage) -> Reading:
 
 def _reading(stage: Stage, metrics: Metrics, online: int) -> Reading:
     pid = stage.server.gateway
+    store, others = descriptors(pid)
     return Reading(
         joins=int(metrics.total(_JOINED)),
         rss=resident(pid),
-        descriptors=descriptors(pid),
+        descriptors=others,
+        store=store,
         tasks=int(metrics.total(_TASKS)),
         connections=int(metrics.total(_CONNECTIONS)),
         online=online,

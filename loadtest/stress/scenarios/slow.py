@@ -13,8 +13,11 @@ from loadtest.stress.verdict import Figures
 from schemas.codes import CloseCode
 
 PAUSED = STOPPED = 5
-RECEIVE_BUFFER = 8 * 1024
-SLOW_TIMEOUT_MS = 4_000
+RECEIVE_BUFFER = 32 * 1024
+"""Smaller ones make the kernel deliver in drips when they read on."""
+PAUSE_SECONDS = 0.5
+"""Ticks go by for all who pause, while they are slow."""
+SLOW_TIMEOUT_MS = 3_000
 RATE = 600.0
 TEXT = 150
 """Characters of three bytes each: some 250 KB of chat a second for each viewer."""
@@ -44,6 +47,7 @@ async def play(stage: Stage) -> Figures:
         await stage.until_metric(
             lambda now: now.total(_SLOW) >= PAUSED + STOPPED, "stopped readers seen as slow"
         )
+        await asyncio.sleep(PAUSE_SECONDS)
         _read(pausing, True)
         await stage.until_metric(
             lambda now: _closed(now) - _closed(before) >= STOPPED, "stopped readers closed"
