@@ -232,6 +232,7 @@ class Client:
         self.socket = socket
         self.events: list[Event] = []
         self._unread: list[Event] = []
+        self._passed: list[Event] = []
         self._ids = itertools.count(1)
 
     async def hello(self, token: str | None = None, resume: Event | None = None) -> Event:
@@ -248,6 +249,8 @@ class Client:
         await self.socket.send(orjson.dumps(command).decode())
 
     async def next(self, seconds: float = 10) -> Event:
+        if self._passed:
+            return self._passed.pop(0)
         if not self._unread:
             async with asyncio.timeout(seconds):
                 self._unread += orjson.loads(await self.socket.recv())
@@ -264,14 +267,20 @@ class Client:
                     return event
 
     async def ask(self, type: str, **fields: object) -> Event:
-        """Send a command and return its one reply."""
+        """Send a command and return its one reply; what was heard before it is heard again afterwards, as
+        an event may come before or behind the reply to what caused it."""
         number = next(self._ids)
         await self.send({"type": type, "id": number, **fields})
-        async with asyncio.timeout(15):
-            while True:
-                event = await self.next(15)
-                if event.get("id") == number and event["type"] in REPLIES:
-                    return event
+        passed: list[Event] = []
+        try:
+            async with asyncio.timeout(15):
+                while True:
+                    event = await self.next(15)
+                    if event.get("id") == number and event["type"] in REPLIES:
+                        return event
+                    passed.append(event)
+        finally:
+            self._passed = passed + self._passed
 
     async def closed(self, seconds: float = 15) -> int:
         """Read on to the close; its code (1006 when the line was cut)."""
