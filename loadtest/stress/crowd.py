@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from functools import cache
 from itertools import count
 
 from client_sim.address import Address
@@ -87,13 +88,18 @@ class Crowd:
     ) -> None:
         self._address = address
         self._uri = address.live(room)
-        self._token = token
+        self._token = cache(token)
         self._random = random_source
         self._decoders = {
             encoding: SharedDecoder(decoder(encoding), _forget, keep=2_048) for encoding in Encoding
         }
         self._numbers = count()
         self.watchers: list[Watcher] = []
+
+    def again(self) -> None:
+        """The same people from the first one on, with the same tokens; those of before are forgotten."""
+        self._numbers = count()
+        self.watchers.clear()
 
     def make(
         self,

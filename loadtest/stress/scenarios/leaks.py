@@ -44,7 +44,10 @@ async def play(stage: Stage) -> Figures:
 
 
 async def _cycle(stage: Stage) -> None:
-    """A crowd comes, talks, listens and goes, in three ways."""
+    """A crowd comes, talks, listens and goes, in three ways.
+
+    The same people each time: what is remembered of a token is full after the first cycle.
+    """
     watchers = await stage.fill(stage.viewers, stays_away=True)
     await asyncio.gather(
         stage.host.events(EVENT_RATE, 1.0), stage.talk(watchers[:5] or watchers, DANMAKU_RATE, 1.0)
@@ -54,7 +57,7 @@ async def _cycle(stage: Stage) -> None:
     for number, watcher in enumerate(watchers):
         (Watcher.goodbye, Watcher.vanish, Watcher.reset)[number % 3](watcher)
     await stage.crowd.leave()
-    stage.crowd.watchers.clear()
+    stage.crowd.again()
 
 
 async def _read(stage: Stage) -> Reading:
