@@ -35,14 +35,19 @@ class Handover:
     __slots__ = ("_protocol",)
 
     def __init__(self, protocol: PreframedProtocol) -> None:
-        self._protocol = protocol
+        self._protocol: PreframedProtocol | None = protocol
 
     def __call__(self, listener: Listener, soft_mark: int, bound: int) -> FrameStream | None:
         """Take the accepted connection over; see `FrameStream` for the marks.
 
         None when there is nothing to take: it is not accepted, is closing, or was taken before.
         """
-        return self._protocol.hand_over(listener, soft_mark, bound)
+        protocol = self._protocol
+        return None if protocol is None else protocol.hand_over(listener, soft_mark, bound)
+
+    def end(self) -> None:
+        """The application's call is over. The two hold one another: not until they are collected."""
+        self._protocol = None
 
 
 class PreframedProtocol(WebSocketsSansIOProtocol):
@@ -66,7 +71,7 @@ class PreframedProtocol(WebSocketsSansIOProtocol):
         is_control = self.scope["path"].startswith(CONTROL_PREFIX)
         self.conn.max_message_size = MAX_CONTROL_MESSAGE if is_control else MAX_VIEWER_MESSAGE
         extensions: dict[str, Any] = self.scope["extensions"]
-        extensions[EXTENSION] = Handover(self)
+        handover = extensions[EXTENSION] = Handover(self)
         try:
             await self.app(self.scope, self.receive, self.send)
         except ClientDisconnected:
@@ -78,6 +83,7 @@ class PreframedProtocol(WebSocketsSansIOProtocol):
             if not self.handshake_complete:
                 self.logger.error("ASGI callable returned without completing handshake.")
                 self.send_500_response()
+        handover.end()
         if self.close_timer is None and not self.handed_over:
             self.transport.close()
 

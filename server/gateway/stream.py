@@ -178,6 +178,7 @@ class FrameStream(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._forbid()
         self._peers.discard(self)
+        self._websocket.parser.close()  # it and its core hold one another: not until they are collected
         if self._linger is not None:
             self._linger.cancel()
             self._linger = None

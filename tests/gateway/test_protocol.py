@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import logging
 import socket
@@ -15,10 +16,11 @@ import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.server import ServerProtocol
 
 from server.fanout.frames import wire_frame
-from server.gateway.protocol import EXTENSION, Handover
-from server.gateway.server import configure
+from server.gateway.protocol import EXTENSION, Handover, PreframedProtocol
+from server.gateway.server import BoundedHttp, configure
 from server.gateway.stream import FrameStream
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_blocks_the_loop")]
@@ -150,6 +152,28 @@ async def test_ready_made_frames_reach_the_client_and_the_call_has_returned() ->
         assert stream.write_frame(wire_frame(b"[1]", True)) and stream.write_frame(wire_frame(b"\x01", False))
         assert [await client.recv(), await client.recv()] == ["[1]", b"\x01"]
         assert tasks[0] is not None and tasks[0].done(), "no task is kept for a viewer"
+
+
+async def test_a_connection_that_ended_leaves_nothing_to_collect() -> None:
+    kinds = {FrameStream, PreframedProtocol, BoundedHttp, ServerProtocol, Handover}
+
+    def left() -> list[str]:
+        return [type(one).__name__ for one in gc.get_objects() if type(one) in kinds]
+
+    gc.collect()
+    gc.disable()
+    try:
+        heard = Heard()
+        async with serving(lambda handover: taken(handover, heard), deflate=True) as url:
+            for _ in range(5):
+                async with connect(url) as client:
+                    await client.send("hello")
+            async with asyncio.timeout(10):
+                while left():  # by itself
+                    await asyncio.sleep(0.01)
+        assert heard.said.count("text hello") == 5
+    finally:
+        gc.enable()
 
 
 async def test_a_connection_is_handed_over_once() -> None:
