@@ -25,6 +25,7 @@ from client_sim.api import ApiError
 from loadtest.bench import curve, fanout, joins, memory, orders, room
 from loadtest.bench.machine import facts, place
 from loadtest.bench.native import NoCompiler, ProgramFailed, build, compiler
+from loadtest.bench.peer import PEERS
 from loadtest.bench.plan import Plan
 from loadtest.bench.render import markdown, table
 from loadtest.bench.results import Report, Section
@@ -33,15 +34,17 @@ from loadtest.bench.target import ServerFailed
 
 
 class Benchmark(NamedTuple):
-    """`viewers`: how many unless told; `descriptors`: open files of one process for each of them."""
+    """`viewers`, `seconds` of a window: unless told; `descriptors`: open files of one process per viewer."""
 
     measure: Callable[[Plan], Section]
     viewers: int
     descriptors: int
+    seconds: float = 3.0
 
 
 BENCHMARKS = {
-    "fanout": Benchmark(fanout.measure, 1_000, 3),
+    # Two windows for each of a dozen sides: short ones.
+    "fanout": Benchmark(fanout.measure, 1_000, 3, 1.2),
     "orders": Benchmark(orders.measure, 1_000, 1),
     "joins": Benchmark(joins.measure, 5_000, 1),
     "memory": Benchmark(memory.measure, 10_000, 1),
@@ -55,21 +58,28 @@ SPARE_DESCRIPTORS = 200
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m loadtest.bench", description=__doc__.partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of one window (3)")
+    parser.add_argument("--seconds", type=float, help="length of one window (fanout 1.2, others 3)")
     parser.add_argument("--repeat", type=int, default=5, help="windows of each side (5)")
     usual = ", ".join(f"{name} {one.viewers}" for name, one in BENCHMARKS.items())
     parser.add_argument("--viewers", type=int, default=None, help=f"sockets of a room ({usual})")
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--only", choices=sorted(BENCHMARKS), help="one benchmark alone")
     chosen.add_argument("--all", action="store_true", help=f"all of them, not just {' and '.join(USUAL)}")
+    known = ",".join(PEERS)
+    parser.add_argument("--peers", default="all", help=f"other servers beside: all, none, or some of {known}")
     parser.add_argument("--seed", type=int, default=None, help="of mask keys; drawn when not given")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"), help="where the JSON goes")
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--json", action="store_true", help="print the JSON instead of the table")
     shown.add_argument("--markdown", action="store_true", help="print Markdown instead of the table")
     options = parser.parse_args(arguments)
-    if options.seconds < 0.1 or options.repeat < 1 or (options.viewers is not None and options.viewers < 1):
+    given = [options.repeat] + [number for number in (options.viewers,) if number is not None]
+    if (options.seconds is not None and options.seconds < 0.1) or min(given) < 1:
         parser.error("--seconds from 0.1, --repeat and --viewers from 1")
+    names = {"all": list(PEERS), "none": []}.get(options.peers, options.peers.split(","))
+    if unknown := [name for name in names if name not in PEERS]:
+        parser.error(f"--peers knows {known}, all and none, not {', '.join(unknown)}")
+    options.peers = tuple(names)
     return options
 
 
@@ -112,7 +122,7 @@ def _plan(options: argparse.Namespace, folder: Path) -> Plan:
     return Plan(
         placement=placement,
         folder=folder,
-        seconds=options.seconds,
+        seconds=0.0,
         repeat=options.repeat,
         viewers=max(_chosen(options).values()),
         seed=seed,
@@ -121,6 +131,7 @@ def _plan(options: argparse.Namespace, folder: Path) -> Plan:
         buyers=buyers,
         joiners=joiners,
         say=_say,
+        peers=options.peers,
     )
 
 
@@ -128,6 +139,7 @@ def run(options: argparse.Namespace) -> Report:
     """One run. Raises what the benchmarks raise."""
     started, start = datetime.now(UTC), time.monotonic()
     chosen = _chosen(options)
+    seconds = {name: options.seconds or BENCHMARKS[name].seconds for name in chosen}
     sockets = max(BENCHMARKS[name].descriptors * count for name, count in chosen.items())
     _raise_descriptor_limit(sockets + SPARE_DESCRIPTORS)
     output: Path = options.output
@@ -138,12 +150,13 @@ def run(options: argparse.Namespace) -> Report:
         with tempfile.TemporaryDirectory(prefix="bench-", dir=output.parent) as folder:
             plan = _plan(options, Path(folder).absolute())
             sections = [
-                BENCHMARKS[name].measure(replace(plan, viewers=count)) for name, count in chosen.items()
+                BENCHMARKS[name].measure(replace(plan, viewers=count, seconds=seconds[name]))
+                for name, count in chosen.items()
             ]
     finally:
         os.sched_setaffinity(0, own_cpus)
     said: dict[str, float | int | str] = {
-        "seconds": plan.seconds,
+        **{f"{name} seconds": length for name, length in seconds.items()},
         "repeat": plan.repeat,
         "viewers": ", ".join(f"{name} {count:,}" for name, count in chosen.items()),
         "seed": str(plan.seed),

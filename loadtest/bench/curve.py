@@ -20,12 +20,11 @@ from statistics import linear_regression, median
 from msgspec import Struct
 
 from loadtest.bench.crowd import settle
-from loadtest.bench.fanout import Foreign
-from loadtest.bench.fanout import _receiver as receiver
-from loadtest.bench.machine import cpu_ns
+from loadtest.bench.machine import Foreign, cpu_ns
 from loadtest.bench.native import ProgramFailed
 from loadtest.bench.plan import Plan
 from loadtest.bench.results import Ratio, Sample, Section, side
+from loadtest.bench.sides import receiver
 from loadtest.bench.target import Server
 
 VIEWERS = (0.01, 0.1, 0.3, 1.0)

@@ -1,196 +1,271 @@
-"""Fan-out: socket writes per second and core, pre-framed, through ASGI, and the floor under both.
+"""Fan-out: socket writes per second and core, beside the floor and beside other servers.
 
 One danmaku is under way at a time: the next is sent when the first viewer saw it, so that a flush
-carries one event, its frame has the size the floor sends, and the next danmaku travels while the
-server still writes. The same receiver drains all three sides.
+carries one event, its frame has the size the floor and the others send, and the next danmaku travels
+while the server still writes.
 """
 
 from __future__ import annotations
 
 import socket
-import time
+from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Self
 
-from loadtest.bench.machine import Placement, busy_ns, cpu_ns
-from loadtest.bench.native import Answer, Program, ProgramFailed, descriptors
+from loadtest.bench.machine import maps
+from loadtest.bench.node import NotInstalled
+from loadtest.bench.peer import PEERS, SPEECH, Peer, PeerServer
 from loadtest.bench.plan import Plan
-from loadtest.bench.results import FANOUT_TARGET, Ratio, Sample, Section, side
-from loadtest.bench.target import Server
+from loadtest.bench.results import (
+    COALESCED_TARGET,
+    FANOUT_STRETCH,
+    FANOUT_TARGET,
+    PEER_TARGET,
+    Ratio,
+    Sample,
+    Section,
+    Side,
+    Spread,
+    quiet,
+    side,
+    spread,
+)
+from loadtest.bench.sides import PACE, Floor, Relay
+from loadtest.bench.target import Server, known_settings
 
-SENDERS = 4
-WARM_UP_S = 0.5
-TEXT_BYTES = 16
+TEXT_BYTES = 20
 COALESCED = 64
-"""Danmaku under way in the coalesced sample; the default chat budget of a flush is 100."""
+"""Danmaku under way in a coalesced window; the default chat budget of a flush is 100."""
+COALESCED_TEXT_BYTES = 100
+PEER_UNDER_WAY = 8
+"""A peer writes one frame per message whatever is under way."""
 TURN = {"MIAODAN_FANOUT__TICK_MS": "1"}
 """The shortest tick there is: a flush as soon as the last one is done."""
-SOCKET_BUFFER = 64 * 1024
-SAME_RATE = "floor at its rate"
-"""The floor again, writing no faster than the server did: a receiver that falls behind takes several
-frames at a time and acknowledges them together, which makes a faster sender's writes cheaper."""
+SENDER, DEFLATE = "MIAODAN_FANOUT__SENDER", "MIAODAN_FANOUT__DEFLATE"
+WORDS = (
+    "words 好看 想要 主播 这个 多少钱 已拍 下单了 还有吗 颜色 尺码 真的 好便宜 快点 上链接 抢到了 没抢到 "
+    "发货 什么时候 喜欢 支持 哈哈哈 666 老铁 包邮 吗 质量 怎么样 同款 黑色 白色 第一次 来 了 大家 点赞 加油 "
+    "再来 一单 want this one how much ordered thanks nice blue size please again hello from wow so cheap"
+)
+"""Texts of coalesced windows: what a compressor sees must not be one letter."""
+
+FLOOR, SAME_RATE = "floor", "floor at its rate"
+"""The second writes no faster than the server did: a receiver that falls behind takes several frames
+at a time and acknowledges them together, which makes a faster sender's writes cheaper."""
+OURS, PYTHON, PORTABLE = "Miaodan", "Miaodan, Python sender", "Miaodan, ASGI send"
+MANY, PACKED = "Miaodan, coalesced", "Miaodan, compressed"
+COLUMNS = {
+    "messages": "messages per core and second",
+    "megabytes": "MB per core and second",
+    "cpu_us": f"CPU µs per frame at {PACE}/s",
+    "p50_ms": "p50 ms",
+    "p99_ms": "p99 ms",
+    "viewer_bytes": "bytes per viewer",
+}
 
 
-class ServerSide:
-    """A server with `viewers` sockets on it, and the receiver that drains them."""
+class CompressedServer(Server):
+    """Its viewers negotiate compression, all but the first, which paces the senders."""
 
-    def __init__(self, plan: Plan, preframed: bool, stack: ExitStack) -> None:
-        settings = {**TURN, "MIAODAN_GATEWAY__PREFRAMED": "true" if preframed else "false"}
-        self._plan = plan
-        self._server = stack.enter_context(Server(plan.placement, settings, plan.folder))
-        self._server.open_room()
-        links = self._server.join(plan.viewers, "viewer") + self._server.join(SENDERS, "sender")
-        self._receiver = stack.enter_context(_receiver(plan, links, SENDERS))
-
-    def sample(self, under_way: int = 1) -> Sample:
-        """One window with so many danmaku under way; raises ProgramFailed when some were refused."""
-        receiver = self._receiver
-        receiver.ask(f"text {TEXT_BYTES}")
-        receiver.ask("awake 1")
-        receiver.ask(f"send {under_way} {under_way}")
-        time.sleep(WARM_UP_S)
-        foreign = Foreign(self._plan.placement)
-        before, cpu = receiver.ask("snap"), cpu_ns(self._server.gateway)
-        time.sleep(self._plan.seconds)
-        after, cpu = receiver.ask("snap"), cpu_ns(self._server.gateway) - cpu
-        share = foreign.share(cpu)
-        receiver.ask("stop")
-        receiver.ask("awake 0")
-        moved = {name: after[name] - before[name] for name in after}
-        if moved["errors"] or moved["closed"] or not moved["danmaku_frames"]:
-            raise ProgramFailed("receiver", f"{moved}; {receiver.complaints()}; {self._server.said()}")
-        return Sample(
-            count=moved["frames"],
-            cpu_ns=cpu,
-            wall_ns=moved["wall_ns"],
-            foreign=share,
-            extra={
-                "frame_bytes": moved["bytes"] / max(1, moved["frames"]),
-                "events_per_frame": moved["danmaku"] / moved["danmaku_frames"],
-                "messages": float(moved["danmaku"] * self._plan.viewers),
-                "stalls": float(moved["stalls"]),
-                "receiver_cpu": moved["cpu_ns"] / moved["wall_ns"],
-            },
-        )
+    def join(self, count: int, name: str, *, compressed: bool = False) -> list[socket.socket]:
+        if name != "viewer" or compressed:
+            return super().join(count, name, compressed=compressed)
+        return super().join(1, name) + super().join(count - 1, "compressed", compressed=True)
 
 
-class FloorSide:
-    """Bare send() of one same frame to as many sockets, drained by the same receiver."""
+@dataclass
+class Cast:
+    """All that is measured, started; `notes` say what was left out."""
 
-    def __init__(self, plan: Plan, command: list[str], stack: ExitStack) -> None:
-        self._plan = plan
-        near, far = _pairs(plan.viewers)
-        fds = [link.fileno() for link in near]
-        self._program = stack.enter_context(Program([*command, descriptors(fds)], fds, plan.placement.server))
-        self._receiver = stack.enter_context(_receiver(plan, far, 0))
-        for link in near:
-            link.close()
+    plan: Plan
+    stack: ExitStack
+    relays: dict[str, Relay] = field(default_factory=dict)
+    compressed: Relay | None = None
+    floor: Floor | None = None
+    frame_bytes: int = 0
+    compiled_sender: bool = False
+    peers: list[str] = field(default_factory=list)
+    versions: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
-    def sample(self, frame_bytes: int, per_second: float = 0) -> Sample:
-        """One window of frames of that size, at once or at so many writes per second."""
-        period_us = round(self._plan.viewers * 1e6 / per_second) if per_second else 0
-        self._receiver.ask("awake 1")
-        self._run(frame_bytes, WARM_UP_S, period_us)
-        before = self._receiver.ask("snap")
-        foreign = Foreign(self._plan.placement)
-        done = self._run(frame_bytes, self._plan.seconds, period_us)
-        share = foreign.share(done["cpu_ns"])
-        after = self._receiver.ask("snap")
-        self._receiver.ask("awake 0")
-        return Sample(
-            count=done["writes"],
-            cpu_ns=done["cpu_ns"],
-            wall_ns=done["wall_ns"],
-            foreign=share,
-            extra={
-                "frame_bytes": float(frame_bytes),
-                "blocked": float(done["blocked"]),
-                "received": float(after["frames"] - before["frames"]),
-                "receiver_cpu": (after["cpu_ns"] - before["cpu_ns"]) / (after["wall_ns"] - before["wall_ns"]),
-            },
-        )
+    def assemble(self) -> Self:
+        """Miaodan's sides, the floor, the peers, in that order."""
+        plan, known = self.plan, known_settings()
+        self.relays[OURS] = self._miaodan({})
+        if SENDER in known:
+            self.relays[PYTHON] = self._miaodan({SENDER: "python"})
+        else:
+            self.notes.append("Without a side that sends in Python: this version has no other.")
+        self.relays[PORTABLE] = self._miaodan({"MIAODAN_GATEWAY__PREFRAMED": "false"})
+        if DEFLATE in known and plan.floor is not None:
+            self.compressed = self._miaodan({DEFLATE: "true"}, CompressedServer)
+            self.compressed.tell(WORDS)
+        else:
+            self.notes.append("Without compressed frames: this version, or the receiver in Python, has none.")
+        self.frame_bytes = round(self.relays[OURS].saturated().extra["frame_bytes"])
+        if plan.floor is not None:
+            self.floor = Floor(plan, plan.floor, self.stack)
+        else:
+            self.notes.append("The floor is left out: it is a C program, and there is no compiler here.")
+        for name in plan.peers:
+            self._invite(PEERS[name])
+        return self
 
-    def _run(self, frame_bytes: int, seconds: float, period_us: int) -> Answer:
-        return self._program.ask(f"run {frame_bytes} {round(seconds * 1000)} {period_us}", seconds + 10)
+    def _miaodan(self, settings: Mapping[str, str], kind: type[Server] = Server) -> Relay:
+        plan = self.plan
+        server = self.stack.enter_context(kind(plan.placement, {**TURN, **settings}, plan.folder))
+        server.open_room()
+        self.compiled_sender = self.compiled_sender or maps(server.gateway, "sender.so")
+        return Relay(plan, server, self.stack, text_bytes=TEXT_BYTES, under_way=1)
 
-
-class Foreign:
-    """How much of a window the CPU under test worked for others."""
-
-    def __init__(self, placement: Placement) -> None:
-        self._cpus = placement.server
-        self._busy = busy_ns(self._cpus)
-        self._start = time.monotonic_ns()
-
-    def share(self, own_ns: int) -> float:
-        """`own_ns`: CPU time of the process under test since this was made."""
-        busy = busy_ns(self._cpus) - self._busy
-        return max(0.0, (busy - own_ns) / (time.monotonic_ns() - self._start))
-
-
-def _receiver(plan: Plan, links: list[socket.socket], senders: int) -> Program:
-    """Hands the sockets over: here they are closed."""
-    fds = [link.fileno() for link in links]
-    viewers = len(fds) - senders
-    command = [*plan.receiver, descriptors(fds[:viewers]), descriptors(fds[viewers:]), str(plan.seed)]
-    program = Program(command, fds, plan.placement.others)
-    for link in links:
-        link.close()
-    return program
+    def _invite(self, peer: Peer) -> None:
+        plan = self.plan
+        try:
+            server = PeerServer(peer, plan.placement, plan.folder, plan.viewers)
+            self.stack.enter_context(server)
+        except NotInstalled as error:
+            self.notes.append(f"{peer.name} is left out: {error}.")
+            return
+        payload = self.frame_bytes - (2 if self.frame_bytes < 128 else 4)
+        text_bytes = max(len(SPEECH), payload - len(peer.speech.replace("$text", "")))
+        relay = Relay(plan, server, self.stack, text_bytes=text_bytes, under_way=PEER_UNDER_WAY)
+        relay.tell(f"speech {peer.speech}", "accepted")
+        self.relays[peer.name] = relay
+        self.peers.append(peer.name)
+        self.versions.append(server.version)
 
 
-def _pairs(count: int) -> tuple[list[socket.socket], list[socket.socket]]:
-    """Connected TCP sockets over loopback, set up as the server sets up its own."""
-    near, far = [], []
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER)
-        for _ in range(count):
-            far.append(socket.create_connection(listener.getsockname()))
-            link, _ = listener.accept()
-            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            near.append(link)
-    return near, far
+@dataclass
+class Taken:
+    """Samples by side, in the order of the table."""
+
+    saturated: dict[str, list[Sample]] = field(default_factory=dict)
+    paced: dict[str, list[Sample]] = field(default_factory=dict)
+
+    def turn(self, cast: Cast) -> None:
+        """One window of each kind of each side."""
+        floor, frame_bytes = cast.floor, cast.frame_bytes
+        if floor is not None:
+            self._add(FLOOR, floor.saturated(frame_bytes), floor.paced(frame_bytes))
+        for name, relay in cast.relays.items():
+            ours = relay.saturated()
+            if name == OURS and floor is not None:
+                self._add(SAME_RATE, floor.saturated(frame_bytes, ours.count * 1e9 / ours.wall_ns))
+            self._add(name, ours, relay.paced())
+            if name == OURS:
+                relay.tell(WORDS)
+                self._add(MANY, relay.saturated(COALESCED_TEXT_BYTES, COALESCED))
+                relay.tell("words")
+        if cast.compressed is not None:
+            self._add(PACKED, cast.compressed.saturated(COALESCED_TEXT_BYTES, COALESCED))
+
+    def _add(self, name: str, saturated: Sample, paced: Sample | None = None) -> None:
+        self.saturated.setdefault(name, []).append(saturated)
+        if paced is not None:
+            self.paced.setdefault(name, []).append(paced)
 
 
 def measure(plan: Plan) -> Section:
     """All sides in turn, again and again, so that a noisy minute falls on all of them."""
     with ExitStack() as stack:
-        plan.say(f"fan-out: starting two servers, joining {plan.viewers} viewers to each")
-        preframed = ServerSide(plan, True, stack)
-        asgi = ServerSide(plan, False, stack)
-        floor = FloorSide(plan, plan.floor, stack) if plan.floor is not None else None
-        frame_bytes = round(preframed.sample().extra["frame_bytes"])
-        taken: dict[str, list[Sample]] = {"floor": [], SAME_RATE: [], "pre-framed": [], "ASGI send": []}
+        plan.say(f"fan-out: starting the servers, joining {plan.viewers} viewers to each")
+        cast = Cast(plan, stack).assemble()
+        taken = Taken()
         for turn in range(plan.repeat):
             plan.say(f"fan-out: {turn + 1} of {plan.repeat}")
-            if floor is not None:
-                taken["floor"].append(floor.sample(frame_bytes))
-            ours = preframed.sample()
-            taken["pre-framed"].append(ours)
-            if floor is not None:
-                taken[SAME_RATE].append(floor.sample(frame_bytes, ours.count * 1e9 / ours.wall_ns))
-            taken["ASGI send"].append(asgi.sample())
-        coalesced = preframed.sample(COALESCED)
-    return _section(plan, frame_bytes, taken, coalesced)
+            taken.turn(cast)
+    return _section(cast, taken)
 
 
-def _section(plan: Plan, frame_bytes: int, taken: dict[str, list[Sample]], coalesced: Sample) -> Section:
-    sides = {name: side(name, samples) for name, samples in taken.items() if samples}
-    ours = sides["pre-framed"].per_core.median
-    ratios = []
-    notes = []
-    if "floor" in sides:
-        ratios.append(Ratio("pre-framed / floor", ours / sides["floor"].per_core.median, FANOUT_TARGET))
-        ratios.append(Ratio(f"pre-framed / {SAME_RATE}", ours / sides[SAME_RATE].per_core.median))
-    else:
-        notes.append("The floor is left out: it is a C program, and there is no compiler here.")
-    ratios.append(Ratio("pre-framed / ASGI send", ours / sides["ASGI send"].per_core.median))
+def _side(name: str, cast: Cast, taken: Taken) -> Side:
+    found = side(name, taken.saturated[name])
+    saturated, paced = quiet(taken.saturated[name]), quiet(taken.paced.get(name, []))
+    found.figures["messages"] = spread([one.extra["messages"] * 1e9 / one.cpu_ns for one in saturated])
+    found.figures["megabytes"] = spread([one.extra["bytes"] * 1e3 / one.cpu_ns for one in saturated])
+    if paced:
+        found.figures["cpu_us"] = spread([one.cpu_ns / 1e3 / one.count for one in paced])
+    for figure in ("p50_ms", "p99_ms"):
+        if paced and figure in paced[0].extra:
+            found.figures[figure] = spread([one.extra[figure] for one in paced])
+    relay = cast.relays.get(name)
+    if relay is not None:
+        found.figures["viewer_bytes"] = Spread(*[relay.bytes_per_viewer] * 3)
+    return found
+
+
+def _section(cast: Cast, taken: Taken) -> Section:
+    plan = cast.plan
+    order = [FLOOR, SAME_RATE, OURS, PYTHON, PORTABLE, MANY, PACKED, *cast.peers]
+    sides = {name: _side(name, cast, taken) for name in order if name in taken.saturated}
     if not plan.placement.apart:
-        notes.append("Only one CPU: server and receiver shared it.")
+        cast.notes.append("Only one CPU: server and receiver shared it.")
+    paced = quiet(taken.paced[OURS])
     facts: dict[str, float | int | str] = {
         "viewers": plan.viewers,
-        "frame_bytes": frame_bytes,
-        "events_per_frame": round(max(one.extra["events_per_frame"] for one in taken["pre-framed"]), 3),
-        "coalesced_events_per_frame": round(coalesced.extra["events_per_frame"], 1),
-        "coalesced_messages_per_core": round(coalesced.extra["messages"] * 1e9 / coalesced.cpu_ns),
+        "frame_bytes": cast.frame_bytes,
+        "events_per_frame": round(max(one.extra["events_per_frame"] for one in taken.saturated[OURS]), 3),
+        "coalesced_events_per_frame": round(_median(taken.saturated[MANY], "events_per_frame"), 1),
+        "coalesced_messages_per_core": round(sides[MANY].figures["messages"].median),
+        "store_and_back_office_cpu_us_per_frame": round(
+            spread([one.extra["beside_cpu_ns"] / 1e3 / one.count for one in paced]).median, 2
+        ),
+        "compiled_sender": "yes" if cast.compiled_sender else "no",
+        "peers": ", ".join(cast.versions) or "none",
     }
-    return Section("fan-out", "socket writes", list(sides.values()), ratios, facts, notes)
+    return Section(
+        "fan-out",
+        "socket writes",
+        list(sides.values()),
+        _ratios(sides, cast),
+        facts | _compression(taken),
+        cast.notes,
+        columns=COLUMNS,
+    )
+
+
+def _ratios(sides: Mapping[str, Side], cast: Cast) -> list[Ratio]:
+    ours = sides[OURS].per_core.median
+    ratios = []
+    if FLOOR in sides:
+        ratios.append(
+            Ratio(f"{OURS} / floor", ours / sides[FLOOR].per_core.median, FANOUT_TARGET, FANOUT_STRETCH)
+        )
+        ratios.append(Ratio(f"{OURS} / {SAME_RATE}", ours / sides[SAME_RATE].per_core.median))
+    for name in (PYTHON, PORTABLE):
+        if name in sides:
+            ratios.append(
+                Ratio(f"{OURS} / {name.removeprefix('Miaodan, ')}", ours / sides[name].per_core.median)
+            )
+    for peer in cast.peers:
+        judged = peer in {PEERS[name].name for name in ("ws", "socketio", "nchan")}
+        value = ours / sides[peer].per_core.median
+        ratios.append(Ratio(f"{OURS} / {peer}", value, PEER_TARGET if judged else None))
+    coalesced = sides[MANY].figures["messages"].median / 1e6
+    ratios.append(Ratio("million coalesced messages per core and second", coalesced, COALESCED_TARGET))
+    return ratios
+
+
+def _compression(taken: Taken) -> dict[str, float | int | str]:
+    """What a compressed frame saves and costs beside the same events in a plain one."""
+    if PACKED not in taken.saturated:
+        return {}
+    plain, packed = quiet(taken.saturated[MANY]), quiet(taken.saturated[PACKED])
+
+    def per_event(samples: list[Sample]) -> float:
+        return spread([one.extra["bytes"] / one.extra["messages"] for one in samples]).median
+
+    def cpu_us(samples: list[Sample]) -> float:
+        return spread([one.cpu_ns / 1e3 / one.count for one in samples]).median
+
+    return {
+        "plain_bytes_per_message": round(per_event(plain), 1),
+        "compressed_bytes_per_message": round(per_event(packed), 1),
+        "plain_cpu_us_per_coalesced_frame": round(cpu_us(plain), 2),
+        "compressed_cpu_us_per_coalesced_frame": round(cpu_us(packed), 2),
+        "compressed_events_per_frame": round(_median(packed, "events_per_frame"), 1),
+    }
+
+
+def _median(samples: list[Sample], name: str) -> float:
+    return spread([one.extra[name] for one in samples]).median

@@ -15,8 +15,7 @@ from statistics import median
 
 from loadtest.bench.crowd import Crowd, settle
 from loadtest.bench.cues import Cues
-from loadtest.bench.fanout import Foreign
-from loadtest.bench.machine import cpu_ns
+from loadtest.bench.machine import Foreign, cpu_ns
 from loadtest.bench.native import Answer, ProgramFailed
 from loadtest.bench.orders import stopped
 from loadtest.bench.plan import Plan

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -56,6 +57,32 @@ def busy_ns(cpus: set[int]) -> int:
             user, nice, system, _idle, _iowait, irq, softirq, *_ = (int(field) for field in fields)
             busy += (user + nice + system + irq + softirq) * tick
     return busy
+
+
+class Foreign:
+    """How much of a window the CPU under test worked for others."""
+
+    def __init__(self, placement: Placement) -> None:
+        self._cpus = placement.server
+        self._busy = busy_ns(self._cpus)
+        self._start = time.monotonic_ns()
+
+    def share(self, own_ns: int) -> float:
+        """`own_ns`: CPU time of the process under test since this was made."""
+        busy = busy_ns(self._cpus) - self._busy
+        return max(0.0, (busy - own_ns) / (time.monotonic_ns() - self._start))
+
+
+def resident_bytes(pids: Iterable[int]) -> int:
+    """Resident memory of processes, pages they share counted for each; raises OSError when one is gone."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    return sum(int((_PROC / str(pid) / "statm").read_text().split()[1]) * page for pid in pids)
+
+
+def maps(pid: int, library: str) -> bool:
+    """Whether a process has a file of that name in its memory; raises OSError when it is gone."""
+    lines = (_PROC / str(pid) / "maps").read_text().splitlines()
+    return any(line.endswith(f"/{library}") for line in lines)
 
 
 def descendants(pid: int) -> dict[int, list[str]]:

@@ -12,8 +12,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
-from loadtest.bench.fanout import Foreign
-from loadtest.bench.machine import Placement, cpu_ns, filesystem
+from loadtest.bench.machine import Foreign, Placement, cpu_ns, filesystem
 from loadtest.bench.native import Program, ProgramFailed, descriptors
 from loadtest.bench.plan import Plan
 from loadtest.bench.results import ORDERS_TARGET, Ratio, Sample, Section, side

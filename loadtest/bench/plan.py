@@ -13,7 +13,8 @@ from loadtest.bench.machine import Placement
 class Plan:
     """`seconds` is one window, `repeat` how many each side gets; programs are command lines.
 
-    `floor` and `joiners` are None where there is no compiler. `say` takes a line of progress.
+    `floor` and `joiners` are None where there is no compiler. `peers` are keys of `peer.PEERS`. `say`
+    takes a line of progress.
     """
 
     placement: Placement
@@ -27,3 +28,4 @@ class Plan:
     buyers: list[str]
     joiners: list[str] | None
     say: Callable[[str], None]
+    peers: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
  *
  * receiver VIEWERS SENDERS SEED      descriptors as "3,4,5"; senders may be ""
  *   text BYTES     the danmaku's text length
+ *   words W W ...  what texts are made of, drawn at random, and filled up with x; x alone unless told
  *   speech TEXT    what a sender sends, with $text and $id in it; danmaku.send unless told
  *   heard TEXT     what marks a danmaku in a frame of the first viewer; its type unless told
  *   accepted TEXT  what marks the answer to a sender; "accepted" alone: there is none, the danmaku's
@@ -44,7 +45,7 @@ static uint64_t last_seen, pace, paced, pace_start, late;
 static void send_one(void) {
     uint8_t payload[SPEECH_MAX], frame[SPEECH_MAX + 14];
     char text[TEXT_MAX + 1];
-    write_text(text, text_size, stamping);
+    write_text(text, text_size, stamping, &seed);
     size_t length = write_speech(payload, text, sent);
     size_t whole = masked_frame(frame, payload, length, next_random(&seed));
     if (send(senders[turn], frame, whole, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)whole) {
@@ -194,6 +195,8 @@ static int obey(void) {
     line[strcspn(line, "\n")] = '\0';
     if ((rest = after(line, "text")) != NULL) {
         text_size = (size_t)atoi(rest) < TEXT_MAX ? (size_t)atoi(rest) : TEXT_MAX;
+    } else if ((rest = after(line, "words")) != NULL) {
+        learn_words(rest);
     } else if ((rest = after(line, "speech")) != NULL) {
         set(speech, sizeof speech, rest);
     } else if ((rest = after(line, "heard")) != NULL) {

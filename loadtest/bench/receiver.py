@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import sys
 import time
@@ -18,7 +19,7 @@ _STAMPED_SIZE = 17
 class Receiver:
     """Counts frames on every socket; replies or a clock pace the senders, the first viewer bounds them."""
 
-    def __init__(self, viewers: str, senders: str) -> None:
+    def __init__(self, viewers: str, senders: str, seed: int) -> None:
         watched, self._senders = sockets(viewers), sockets(senders)
         self._viewers = len(watched)
         self._links = watched + self._senders
@@ -31,7 +32,9 @@ class Receiver:
         self._speech = '{"type":"danmaku.send","text":"$text","id":$id}'
         self._mark, self._accepted = b'"type":"danmaku"', b'"type":"danmaku.accepted"'
         self._text_size = 8
+        self._words: list[str] = []
         self._stamping = False
+        self._random = random.Random(seed)
         self._micros: list[int] = []
         self._last_seen = 0.0
 
@@ -58,6 +61,8 @@ class Receiver:
         match word:
             case "text":
                 self._text_size = min(int(rest), TEXT_MAX)
+            case "words":
+                self._words = rest.split()
             case "speech":
                 self._speech = rest
             case "heard":
@@ -122,8 +127,7 @@ class Receiver:
 
     def _send_one(self) -> None:
         sent = self._counts["sent"]
-        stamp = f"t{time.monotonic_ns():016x}" if self._stamping else ""
-        said = self._speech.replace("$text", stamp.ljust(self._text_size, "x"))
+        said = self._speech.replace("$text", self._text())
         try:
             send_text(self._senders[sent % len(self._senders)], said.replace("$id", str(sent)).encode())
         except OSError:
@@ -131,6 +135,16 @@ class Receiver:
             return
         self._counts["sent"] += 1
         self._under_way += 1
+
+    def _text(self) -> str:
+        """The stamp when there is to be one, words while they fit, then x."""
+        text = f"t{time.monotonic_ns():016x}" if self._stamping else ""
+        while self._words:
+            longer = f"{text} {self._random.choice(self._words)}".lstrip()
+            if len(longer.encode()) > self._text_size:
+                break
+            text = longer
+        return text + "x" * (self._text_size - len(text.encode()))
 
     # ---- hearing ----------------------------------------------------------------------------
 
@@ -177,9 +191,9 @@ class Receiver:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """VIEWERS SENDERS SEED; the seed is of no use here: mask keys are the system's."""
-    viewers, senders, _seed = arguments
-    Receiver(viewers, senders).run()
+    """VIEWERS SENDERS SEED; mask keys are the system's all the same."""
+    viewers, senders, seed = arguments
+    Receiver(viewers, senders, int(seed)).run()
 
 
 if __name__ == "__main__":

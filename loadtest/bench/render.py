@@ -17,16 +17,31 @@ def _range(figure: Spread) -> str:
     return f"{_number(figure.median)} ({_number(figure.least)}-{_number(figure.most)})"
 
 
-def _row(side: Side) -> tuple[str, ...]:
+def _figure(figure: Spread | None) -> str:
+    """The median alone, to three digits or so: `_range` is for what is judged."""
+    if figure is None:
+        return "-"
+    return f"{figure.median:.2f}" if figure.median < 100 else _number(figure.median)
+
+
+def _headings(section: Section) -> tuple[str, ...]:
+    return (f"{section.name}: {section.unit}", *HEADINGS[1:-1], *section.columns.values(), HEADINGS[-1])
+
+
+def _row(side: Side, section: Section) -> tuple[str, ...]:
+    figures = (_figure(side.figures.get(column)) for column in section.columns)
     noise = "noisy" if side.noisy else ""
-    return side.name, _range(side.per_core), _range(side.per_second), str(len(side.samples)), noise
+    taken = len(side.samples)
+    windows = str(taken) if side.used == taken else f"{side.used} of {taken}"
+    return side.name, _range(side.per_core), _range(side.per_second), windows, *figures, noise
 
 
 def _verdict(ratio: Ratio) -> str:
     if ratio.target is None:
         return f"{ratio.name}: {ratio.value:.2f}"
     word = "met" if ratio.met else "MISSED"
-    return f"{ratio.name}: {ratio.value:.2f} (target {ratio.target:.2f}: {word})"
+    hoped = f"; hoped for {ratio.stretch:.2f}" if ratio.stretch is not None else ""
+    return f"{ratio.name}: {ratio.value:.2f} (target {ratio.target:.2f}: {word}{hoped})"
 
 
 def _facts(values: dict[str, float | int | str] | dict[str, str]) -> str:
@@ -53,8 +68,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 def _section_table(section: Section) -> list[str]:
     lines = []
     if section.sides:
-        heading = (f"{section.name}: {section.unit}", *HEADINGS[1:])
-        lines += _aligned([heading, *(_row(side) for side in section.sides)])
+        lines += _aligned([_headings(section), *(_row(side, section) for side in section.sides)])
     if section.grid:
         lines += _aligned(section.grid)
     lines += [_verdict(ratio) for ratio in section.ratios]
@@ -78,9 +92,9 @@ def table(report: Report) -> str:
 def _section_markdown(section: Section) -> list[str]:
     lines = []
     if section.sides:
-        heads = (f"{section.name}: {section.unit}", *HEADINGS[1:])
-        lines += [f"| {' | '.join(heads)} |", "| --- | ---: | ---: | ---: | --- |"]
-        lines += [f"| {' | '.join(_row(side))} |" for side in section.sides]
+        heads = _headings(section)
+        lines += [f"| {' | '.join(heads)} |", f"| --- |{' ---: |' * (len(heads) - 2)} --- |"]
+        lines += [f"| {' | '.join(_row(side, section))} |" for side in section.sides]
         lines.append("")
     if section.grid:
         heading, *rows = section.grid

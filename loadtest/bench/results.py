@@ -9,7 +9,11 @@ from statistics import median
 
 from msgspec import Struct, field
 
-FANOUT_TARGET = 0.65
+FANOUT_TARGET = 0.75
+FANOUT_STRETCH = 0.95
+PEER_TARGET = 1.0
+COALESCED_TARGET = 5.0
+"""Million delivered messages per core and second."""
 ORDERS_TARGET = 0.40
 FOREIGN_SHARE = 0.05
 SPREAD = 0.20
@@ -51,30 +55,43 @@ def spread(values: list[float]) -> Spread:
     return Spread(median(values), min(values), max(values))
 
 
+def quiet(samples: list[Sample]) -> list[Sample]:
+    """Those in which the CPU under test was left alone; all when there is no such one."""
+    return [one for one in samples if one.foreign <= FOREIGN_SHARE] or samples
+
+
 class Side(Struct):
-    """One thing measured several times. `per_core`, `per_second` and `noisy` follow from the samples."""
+    """One thing measured several times. All but the samples follow from the `quiet` ones among them.
+
+    `figures`: what else is known of it, by the keys of the section's `columns`.
+    """
 
     name: str
     samples: list[Sample]
     per_core: Spread
     per_second: Spread
     noisy: bool
+    used: int
+    figures: dict[str, Spread] = {}
 
 
 def side(name: str, samples: list[Sample]) -> Side:
-    """Noisy: others worked on its CPU, or the samples lie far apart."""
-    per_core = spread([sample.per_core for sample in samples])
-    foreign = max(sample.foreign for sample in samples) > FOREIGN_SHARE
+    """Noisy: others worked on its CPU in every window, or the windows lie far apart."""
+    used = quiet(samples)
+    per_core = spread([sample.per_core for sample in used])
+    foreign = max(sample.foreign for sample in used) > FOREIGN_SHARE
     apart = per_core.most - per_core.least > SPREAD * per_core.median
-    return Side(name, samples, per_core, spread([one.per_second for one in samples]), foreign or apart)
+    per_second = spread([one.per_second for one in used])
+    return Side(name, samples, per_core, per_second, foreign or apart, len(used))
 
 
 class Ratio(Struct):
-    """`value` against `target` (None: told, not judged)."""
+    """`value` against `target` (None: told, not judged); `stretch` is hoped for, not judged."""
 
     name: str
     value: float
     target: float | None = None
+    stretch: float | None = None
 
     @property
     def met(self) -> bool:
@@ -85,6 +102,7 @@ class Section(Struct):
     """One benchmark: what it counted, its sides, its ratios, what a reader has to know.
 
     `grid` is a table of its own, its heading first, for what is not a rate per core.
+    `columns`: headings of its sides' further figures.
     """
 
     name: str
@@ -94,6 +112,7 @@ class Section(Struct):
     facts: dict[str, float | int | str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     grid: list[list[str]] = field(default_factory=list)
+    columns: dict[str, str] = field(default_factory=dict)
 
 
 class Report(Struct):

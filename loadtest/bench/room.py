@@ -15,12 +15,11 @@ from statistics import median
 
 from loadtest.bench.crowd import settle
 from loadtest.bench.cues import Cues, Told
-from loadtest.bench.fanout import Foreign
-from loadtest.bench.fanout import _receiver as receiver
-from loadtest.bench.machine import cpu_ns
+from loadtest.bench.machine import Foreign, cpu_ns
 from loadtest.bench.native import Answer, Program, ProgramFailed
 from loadtest.bench.plan import Plan
 from loadtest.bench.results import Ratio, Sample, Section, side
+from loadtest.bench.sides import receiver
 from loadtest.bench.stage import buying, furnished, restocking, talking
 from loadtest.bench.target import Server
 

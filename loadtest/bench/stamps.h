@@ -17,16 +17,6 @@ struct tail {
     uint8_t size;
 };
 
-/* Fills `text` with `size` bytes, and a NUL: the stamp when `stamped`, then x. */
-static inline void write_text(char *text, size_t size, int stamped) {
-    memset(text, 'x', size);
-    text[size] = '\0';
-    if (!stamped) return;
-    char stamp[2 + STAMP_DIGITS];
-    snprintf(stamp, sizeof stamp, "t%016llx", (unsigned long long)clock_ns(CLOCK_MONOTONIC));
-    memcpy(text, stamp, 1 + STAMP_DIGITS);
-}
-
 static inline int read_stamp(const uint8_t *digits, uint64_t *stamp) {
     *stamp = 0;
     for (int i = 0; i < STAMP_DIGITS; i++) {

@@ -41,6 +41,14 @@ COMMON = {
 _LISTENING = re.compile(rb"listening on (http://\S+)")
 
 
+def known_settings() -> set[str]:
+    """Names of the environment variables this server takes; it refuses to start with one it does not know."""
+    told = subprocess.run(
+        [sys.executable, "-m", "server.cli", "config", "env"], capture_output=True, text=True, check=True
+    )
+    return set(re.findall(r"^(MIAODAN_\w+)=", told.stdout, re.MULTILINE))
+
+
 class ServerFailed(Exception):
     """The server did not start, or did not do as asked; the message holds its last words."""
 
@@ -58,6 +66,7 @@ class Server:
         self.address = Address("127.0.0.1", 0)
         self.gateway = 0
         self.backoffice = 0
+        self._beside: list[int] = []
         self.room = ""
 
     def __enter__(self) -> Self:
@@ -145,6 +154,7 @@ class Server:
     def _pin(self, supervisor: int) -> None:
         """The gateway alone on its CPU; the supervisor, the store and the back office elsewhere."""
         pin(supervisor, self._placement.others)
+        self._beside = [supervisor]
         for pid, command in descendants(supervisor).items():
             line = " ".join(command)
             is_gateway = "--role gateway" in line or "--role=gateway" in line
@@ -152,9 +162,21 @@ class Server:
                 self.gateway = pid
             elif "--role backoffice" in line or "--role=backoffice" in line:
                 self.backoffice = pid
+            if not is_gateway:
+                self._beside.append(pid)
             pin(pid, self._placement.server if is_gateway else self._placement.others)
         if not self.gateway or not self.backoffice:
             raise ServerFailed("found no process with `--role gateway` and `--role backoffice`")
+
+    @property
+    def measured(self) -> list[int]:
+        """The gateway: the process on the CPU under test."""
+        return [self.gateway]
+
+    @property
+    def beside(self) -> list[int]:
+        """The supervisor, the store and the back office."""
+        return self._beside
 
     @property
     def store_socket(self) -> str:
@@ -198,10 +220,10 @@ class Server:
     def _tcp(self) -> tuple[str, int]:
         return self.address.host, self.address.port
 
-    def join(self, count: int, name: str) -> list[socket.socket]:
+    def join(self, count: int, name: str, *, compressed: bool = False) -> list[socket.socket]:
         """`count` viewers called NAME0, NAME1, ... of the room, past their welcome."""
         tokens = [self.token(f"{name}{number}", Role.VIEWER) for number in range(count)]
         try:
-            return join(self._tcp, f"/ws/live/{self.room}", tokens)
+            return join(self._tcp, f"/ws/live/{self.room}", tokens, compressed=compressed)
         except JoinFailed as error:
             raise ServerFailed(f"a viewer was not let in: {error}; {self.said()}") from error

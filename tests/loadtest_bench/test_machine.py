@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import _ctypes
 import os
 import subprocess
 import sys
@@ -8,7 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.bench.machine import busy_ns, cpu_ns, descendants, facts, filesystem, pin, place
+from loadtest.bench.machine import (
+    Foreign,
+    Placement,
+    busy_ns,
+    cpu_ns,
+    descendants,
+    facts,
+    filesystem,
+    maps,
+    pin,
+    place,
+    resident_bytes,
+)
 
 
 def test_cpu_time_is_the_process_own() -> None:
@@ -63,6 +76,29 @@ def test_busy_time_grows_with_work() -> None:
     while time.process_time_ns() - own < 60_000_000:
         pass
     assert busy_ns(cpus) - before >= 40_000_000
+
+
+def test_work_of_others_is_a_share_of_the_window() -> None:
+    foreign = Foreign(Placement(os.sched_getaffinity(0), os.sched_getaffinity(0)))
+    own = time.process_time_ns()
+    while time.process_time_ns() - own < 60_000_000:
+        pass
+    mine = time.process_time_ns() - own
+    assert 0 <= foreign.share(mine) < foreign.share(0)
+    assert foreign.share(10**15) == 0
+
+
+def test_resident_memory_grows_with_what_is_touched() -> None:
+    before = resident_bytes([os.getpid()])
+    held = b"x" * 20_000_000
+    assert resident_bytes([os.getpid()]) - before >= len(held) // 2
+    assert resident_bytes([os.getpid(), os.getpid()]) > resident_bytes([os.getpid()])
+
+
+def test_a_library_in_memory_is_seen() -> None:
+    loaded = _ctypes.__file__
+    assert maps(os.getpid(), Path(loaded).name)
+    assert not maps(os.getpid(), "nothing-of-this-name.so")
 
 
 def test_facts_and_file_system_are_said(tmp_path: Path) -> None:

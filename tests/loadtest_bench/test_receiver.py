@@ -196,6 +196,19 @@ def test_speaks_and_hears_as_it_is_told(launch: Launch) -> None:
         assert read_client_frame(sender).startswith(b"42[")
 
 
+def test_texts_are_made_of_words(launch: Launch) -> None:
+    sender, speaking = pair()
+    with sender, speaking:
+        program = launch("receiver", "", str(speaking.fileno()), "7", fds=[speaking.fileno()])
+        program.ask("words 好看 bought wow")
+        program.ask("text 60")
+        program.ask("send 5 5")
+        texts = [orjson.loads(read_client_frame(sender))["text"] for _ in range(5)]
+        assert {len(text.encode()) for text in texts} == {60}
+        assert {word.rstrip("x") for text in texts for word in text.split(" ")} == {"好看", "bought", "wow"}
+        assert len(set(texts)) > 1
+
+
 def test_a_command_it_does_not_know_ends_it(launch: Launch) -> None:
     program = launch("receiver", "", "", "7", fds=[])
     with pytest.raises(ProgramFailed, match="no such command: dance 3"):

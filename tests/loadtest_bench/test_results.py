@@ -26,16 +26,27 @@ def test_spread_is_median_least_and_most() -> None:
     [
         ([sample(100, 100, 100), sample(105, 100, 100)], False),
         ([sample(100, 100, 100), sample(130, 100, 100)], True),
-        ([sample(100, 100, 100, foreign=0.3), sample(100, 100, 100)], True),
+        ([sample(100, 100, 100, foreign=0.3), sample(100, 100, 100, foreign=0.2)], True),
+        ([sample(100, 100, 100, foreign=0.3), sample(105, 100, 100)], False),
     ],
 )
 def test_noise_is_marked(samples: list[Sample], noisy: bool) -> None:
     assert side("x", samples).noisy is noisy
 
 
+def test_windows_shared_with_others_are_left_out_where_there_are_quiet_ones() -> None:
+    one = side("x", [sample(500, 100, 100, foreign=0.3), sample(100, 100, 100), sample(110, 100, 100)])
+    assert (one.per_core, one.used, len(one.samples)) == (Spread(1050, 1000, 1100), 2, 3)
+    assert "2 of 3" in table(Report({}, {}, [Section("a", "b", [one], [])], "now", 1.0))
+    loud = side("x", [sample(500, 100, 100, foreign=0.3)])
+    assert (loud.per_core.median, loud.used) == (5000, 1)
+
+
 def report(*ratios: Ratio) -> Report:
     sides = [side("floor", [sample(4_000, 1_000, 1_000)]), side("pre-framed", [sample(3_000, 1_000, 2_000)])]
+    sides[1].figures["p50_ms"] = Spread(1.234, 1.0, 2.0)
     section = Section("fan-out", "socket writes", sides, list(ratios), {"frame_bytes": 160}, ["A note."])
+    section.columns["p50_ms"] = "p50 in ms"
     return Report({"kernel": "6.1"}, {"seed": "7"}, [section], "2026-01-01 00:00 UTC", 12.0)
 
 
@@ -47,10 +58,12 @@ def test_only_ratios_with_a_target_can_be_missed() -> None:
 @pytest.mark.parametrize("render", [table, markdown])
 def test_what_is_printed_has_figures_verdicts_and_facts(render: object) -> None:
     assert callable(render)
-    text = render(report(Ratio("pre-framed / floor", 0.5, 0.65), Ratio("other", 2.0)))
+    text = render(report(Ratio("pre-framed / floor", 0.5, 0.65, 0.95), Ratio("other", 2.0)))
+    assert "p50 in ms" in text
+    assert text.count("1.23") == 1
     assert "3,000 (3,000-3,000)" in text
     assert "1,500 (1,500-1,500)" in text
-    assert "pre-framed / floor: 0.50 (target 0.65: MISSED)" in text
+    assert "pre-framed / floor: 0.50 (target 0.65: MISSED; hoped for 0.95)" in text
     assert "other: 2.00\n" in text
     assert "frame bytes 160" in text
     assert "A note." in text

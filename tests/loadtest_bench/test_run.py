@@ -9,11 +9,14 @@ from typing import Any
 import orjson
 import pytest
 
+from loadtest.bench import peer
 from loadtest.bench.__main__ import main
+from loadtest.bench.fanout import DEFLATE, SENDER
+from loadtest.bench.target import known_settings
 
 
 def run(output: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
-    short = ["--seconds", "0.5", "--repeat", "1", "--viewers", "12", "--seed", "7"]
+    short = ["--seconds", "0.5", "--repeat", "1", "--viewers", "12", "--seed", "7", "--peers", "none"]
     before = os.sched_getaffinity(0)
     code = main([*short, "--output", str(output), *arguments])
     assert os.sched_getaffinity(0) == before
@@ -29,22 +32,41 @@ def check_sides(section: dict[str, Any], names: set[str]) -> None:
             assert 0 < sample["cpu_ns"] <= sample["wall_ns"] * 1.5
 
 
+MIAODAN = {"Miaodan", "Miaodan, ASGI send", "Miaodan, coalesced"}
+FLOORS = {"floor", "floor at its rate"}
+
+
 def test_fan_out_beside_its_floor(
     compiled: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert compiled
-    code, report = run(tmp_path / "bench.json", "--only", "fanout")
+    known = known_settings()
+    optional = {"Miaodan, Python sender"} if SENDER in known else set()
+    optional |= {"Miaodan, compressed"} if DEFLATE in known else set()
+    code, report = run(tmp_path / "bench.json", "--only", "fanout", "--peers", "websockets")
     assert code in (0, 1)
     (section,) = report["sections"]
-    check_sides(section, {"floor", "floor at its rate", "pre-framed", "ASGI send"})
-    assert section["facts"]["viewers"] == 12
-    assert 100 <= section["facts"]["frame_bytes"] <= 250
-    assert 1.0 <= section["facts"]["events_per_frame"] < 3
-    assert section["facts"]["coalesced_events_per_frame"] > 1.5
+    check_sides(section, FLOORS | MIAODAN | optional | {"websockets.broadcast"})
+    sides = {side["name"]: side["figures"] for side in section["sides"]}
+    ours = sides["Miaodan"]
+    assert 0 < ours["p50_ms"]["median"] <= ours["p99_ms"]["median"] < 10_000
+    assert ours["cpu_us"]["median"] > 0
+    assert ours["viewer_bytes"]["median"] > 0
+    assert set(sides["floor"]) == {"messages", "megabytes", "cpu_us"}
+    assert set(sides["websockets.broadcast"]) == set(section["columns"]) == set(ours)
+    facts = section["facts"]
+    assert facts["viewers"] == 12
+    assert 100 <= facts["frame_bytes"] <= 250
+    assert 1.0 <= facts["events_per_frame"] < 3
+    assert facts["coalesced_events_per_frame"] > 1.5
+    for sample in section["sides"][-1]["samples"]:
+        assert sample["extra"]["frame_bytes"] == facts["frame_bytes"]
+    if DEFLATE in known:
+        assert facts["compressed_bytes_per_message"] < facts["plain_bytes_per_message"]
     missed = [ratio for ratio in section["ratios"] if ratio["target"] and ratio["value"] < ratio["target"]]
     assert code == bool(missed)
     printed = capsys.readouterr()
-    assert "pre-framed / floor" in printed.out
+    assert "Miaodan / floor" in printed.out
     assert ("under its target" in printed.err) is bool(missed)
 
 
@@ -67,18 +89,27 @@ def test_without_a_compiler_the_floor_is_left_out_and_said_so(
 ) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.delenv("CC", raising=False)
-    code, report = run(tmp_path / "bench.json", "--markdown")
+    monkeypatch.setattr(peer, "SBIN", "/nonexistent")
+    code, report = run(tmp_path / "bench.json", "--markdown", "--peers", "nchan")
     assert code in (0, 1)
     spread, orders = report["sections"]
-    check_sides(spread, {"pre-framed", "ASGI send"})
+    optional = {"Miaodan, Python sender"} if SENDER in known_settings() else set()
+    check_sides(spread, MIAODAN | optional)
     check_sides(orders, {"raw batched Lua", "holds over WebSockets"})
-    assert [ratio["name"] for ratio in spread["ratios"]] == ["pre-framed / ASGI send"]
+    assert "Miaodan / ASGI send" in [ratio["name"] for ratio in spread["ratios"]]
     assert "no compiler" in " ".join(spread["notes"])
+    assert "nchan is left out: no nginx; it needs nginx with its module nchan" in " ".join(spread["notes"])
     printed = capsys.readouterr()
     assert "no C compiler" in printed.err
-    assert "| pre-framed |" in printed.out
+    assert "| Miaodan |" in printed.out
 
 
 def test_a_run_that_cannot_be_made_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--viewers", "100000000", "--output", str(tmp_path / "bench.json")]) == 2
     assert "open files" in capsys.readouterr().err
+
+
+def test_a_peer_that_is_not_known_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--peers", "nchan,carrier-pigeon", "--output", str(tmp_path / "bench.json")])
+    assert "not carrier-pigeon" in capsys.readouterr().err

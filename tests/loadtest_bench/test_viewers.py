@@ -8,15 +8,32 @@ from contextlib import contextmanager
 import pytest
 from websockets.sync.server import Server, ServerConnection, serve
 
-from loadtest.bench.viewers import JoinFailed, exactly, join, read_batch
+from loadtest.bench.viewers import (
+    JoinFailed,
+    connect,
+    exactly,
+    greet_socketio,
+    join,
+    read_batch,
+    read_payload,
+)
 from schemas.codes import SUBPROTOCOL_JSON
 
 WELCOME = '[{"type":"welcome","session":"s","seq":0}]'
 
 
 @contextmanager
-def serving(handler: Callable[[ServerConnection], None]) -> Iterator[tuple[str, int]]:
-    server: Server = serve(handler, "127.0.0.1", 0, subprotocols=[SUBPROTOCOL_JSON], compression=None)  # type: ignore[list-item]
+def serving(
+    handler: Callable[[ServerConnection], None], compression: str | None = None
+) -> Iterator[tuple[str, int]]:
+    server: Server = serve(
+        handler,
+        "127.0.0.1",
+        0,
+        subprotocols=[SUBPROTOCOL_JSON],  # type: ignore[list-item]
+        compression=compression,
+        select_subprotocol=lambda connection, offered: offered[0] if offered else None,
+    )
     with server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -46,6 +63,50 @@ def test_joins_stop_reading_right_behind_the_welcome() -> None:
         assert len(read_batch(links[0])[0]["text"]) == 70_000
         for link in links:
             link.close()
+
+
+@pytest.mark.parametrize("offered", ["deflate", None])
+def test_a_compressed_join_is_one_or_fails(offered: str | None) -> None:
+    def handler(connection: ServerConnection) -> None:
+        connection.recv()
+        connection.send(WELCOME)
+        connection.send('[{"type":"long","text":"' + "x" * 7_000 + '"}]')
+        connection.recv()
+
+    with serving(handler, offered) as address:
+        if offered is None:
+            with pytest.raises(JoinFailed, match="declined permessage-deflate"):
+                join(address, "/ws/live/r", ["t", "u"], compressed=True)
+            return
+        links = join(address, "/ws/live/r", ["t", "u"], compressed=True)
+        for link in links:
+            assert link.recv(1, socket.MSG_PEEK)[0] & 0x40
+            assert len(read_batch(link)[0]["text"]) == 7_000
+            link.close()
+
+
+def test_sockets_of_another_server_are_greeted_as_it_wants() -> None:
+    def handler(connection: ServerConnection) -> None:
+        connection.send('0{"sid":"a"}')
+        assert connection.recv() == "40"
+        connection.send('40{"sid":"b"}')
+        connection.send("42[1]")
+        connection.recv()
+
+    with serving(handler) as address:
+        links = connect(address, "/", 60, greet_socketio)
+        assert {read_payload(link) for link in links} == {b"42[1]"}
+        for link in links:
+            link.close()
+
+
+def test_a_greeting_that_is_another_is_told() -> None:
+    def handler(connection: ServerConnection) -> None:
+        connection.send("44{}")
+        connection.recv()
+
+    with serving(handler) as address, pytest.raises(JoinFailed, match=r"44.*where 0\{ was expected"):
+        connect(address, "/", 1, greet_socketio)
 
 
 def test_a_refusal_is_told() -> None:
