@@ -56,8 +56,8 @@ at a time and acknowledges them together, which makes a faster sender's writes c
 OURS, PYTHON, PORTABLE = "Miaodan", "Miaodan, Python sender", "Miaodan, ASGI send"
 MANY, PACKED = "Miaodan, coalesced", "Miaodan, compressed"
 COLUMNS = {
-    "messages": "messages per core and second",
-    "megabytes": "MB per core and second",
+    "messages": "messages/s per core",
+    "megabytes": "MB/s per core",
     "cpu_us": f"CPU µs per frame at {PACE}/s",
     "p50_ms": "p50 ms",
     "p99_ms": "p99 ms",

@@ -17,23 +17,32 @@ def _range(figure: Spread) -> str:
     return f"{_number(figure.median)} ({_number(figure.least)}-{_number(figure.most)})"
 
 
-def _figure(figure: Spread | None) -> str:
-    """The median alone, to three digits or so: `_range` is for what is judged."""
-    if figure is None:
-        return "-"
-    return f"{figure.median:.2f}" if figure.median < 100 else _number(figure.median)
-
-
-def _headings(section: Section) -> tuple[str, ...]:
-    return (f"{section.name}: {section.unit}", *HEADINGS[1:-1], *section.columns.values(), HEADINGS[-1])
-
-
-def _row(side: Side, section: Section) -> tuple[str, ...]:
-    figures = (_figure(side.figures.get(column)) for column in section.columns)
+def _row(side: Side) -> tuple[str, ...]:
     noise = "noisy" if side.noisy else ""
     taken = len(side.samples)
     windows = str(taken) if side.used == taken else f"{side.used} of {taken}"
-    return side.name, _range(side.per_core), _range(side.per_second), windows, *figures, noise
+    return side.name, _range(side.per_core), _range(side.per_second), windows, noise
+
+
+def _figure(figure: Spread | None) -> str:
+    """With its spread where it is a small number: a large one follows from what `_row` shows."""
+    if figure is None:
+        return "-"
+    if figure.median >= 100:
+        return _number(figure.median)
+    return f"{figure.median:.2f} ({figure.least:.2f}-{figure.most:.2f})"
+
+
+def _figures(section: Section) -> list[list[str]]:
+    """The second table, its heading first; empty when the section has no further figures."""
+    if not section.columns:
+        return []
+    rows = [
+        [side.name, *(_figure(side.figures.get(column)) for column in section.columns)]
+        for side in section.sides
+        if side.figures
+    ]
+    return [[f"{section.name}: further", *section.columns.values()], *rows]
 
 
 def _verdict(ratio: Ratio) -> str:
@@ -68,7 +77,10 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 def _section_table(section: Section) -> list[str]:
     lines = []
     if section.sides:
-        lines += _aligned([_headings(section), *(_row(side, section) for side in section.sides)])
+        heading = (f"{section.name}: {section.unit}", *HEADINGS[1:])
+        lines += _aligned([heading, *(_row(side) for side in section.sides)])
+    if figures := _figures(section):
+        lines += ["", *_aligned(figures), ""]
     if section.grid:
         lines += _aligned(section.grid)
     lines += [_verdict(ratio) for ratio in section.ratios]
@@ -92,12 +104,11 @@ def table(report: Report) -> str:
 def _section_markdown(section: Section) -> list[str]:
     lines = []
     if section.sides:
-        heads = _headings(section)
-        lines += [f"| {' | '.join(heads)} |", f"| --- |{' ---: |' * (len(heads) - 2)} --- |"]
-        lines += [f"| {' | '.join(_row(side, section))} |" for side in section.sides]
+        heads = (f"{section.name}: {section.unit}", *HEADINGS[1:])
+        lines += [f"| {' | '.join(heads)} |", "| --- | ---: | ---: | ---: | --- |"]
+        lines += [f"| {' | '.join(_row(side))} |" for side in section.sides]
         lines.append("")
-    if section.grid:
-        heading, *rows = section.grid
+    for heading, *rows in filter(None, (_figures(section), section.grid)):
         lines += [f"| {' | '.join(heading)} |", f"| {' | '.join(['---:'] * len(heading))} |"]
         lines += [*(f"| {' | '.join(row)} |" for row in rows), ""]
     lines += [*(f"- {_verdict(ratio)}" for ratio in section.ratios), f"- {_facts(section.facts)}"]

@@ -44,9 +44,9 @@ def test_windows_shared_with_others_are_left_out_where_there_are_quiet_ones() ->
 
 def report(*ratios: Ratio) -> Report:
     sides = [side("floor", [sample(4_000, 1_000, 1_000)]), side("pre-framed", [sample(3_000, 1_000, 2_000)])]
-    sides[1].figures["p50_ms"] = Spread(1.234, 1.0, 2.0)
+    sides[1].figures |= {"p50_ms": Spread(1.234, 1.0, 2.0), "bytes": Spread(8e5, 7e5, 9e5)}
     section = Section("fan-out", "socket writes", sides, list(ratios), {"frame_bytes": 160}, ["A note."])
-    section.columns["p50_ms"] = "p50 in ms"
+    section.columns |= {"p50_ms": "p50 in ms", "bytes": "bytes"}
     return Report({"kernel": "6.1"}, {"seed": "7"}, [section], "2026-01-01 00:00 UTC", 12.0)
 
 
@@ -60,7 +60,8 @@ def test_what_is_printed_has_figures_verdicts_and_facts(render: object) -> None:
     assert callable(render)
     text = render(report(Ratio("pre-framed / floor", 0.5, 0.65, 0.95), Ratio("other", 2.0)))
     assert "p50 in ms" in text
-    assert text.count("1.23") == 1
+    assert text.count("1.23 (1.00-2.00)") == 1
+    assert text.count("800,000") == 1
     assert "3,000 (3,000-3,000)" in text
     assert "1,500 (1,500-1,500)" in text
     assert "pre-framed / floor: 0.50 (target 0.65: MISSED; hoped for 0.95)" in text
