@@ -53,7 +53,7 @@ documents: $(STAMP) ## Write the AsyncAPI and OpenAPI documents anew
 	@$(BIN)/python -m schemas.asyncapi
 	@$(BIN)/python -m schemas.openapi
 
-bench: $(STAMP) ## Fan-out and orders beside their floors, in one run
+bench: $(STAMP) ## Fan-out and orders beside their floors and other servers, in one run
 	@$(BIN)/python -m loadtest.bench
 
 stress: $(STAMP) ## Scenarios that check themselves: counts, order, storms, abuse, leaks; exit code 1 when a promise broke

@@ -15,7 +15,7 @@ from typing import Self
 
 from loadtest.bench.machine import maps
 from loadtest.bench.node import NotInstalled
-from loadtest.bench.peer import PEERS, SPEECH, Peer, PeerServer
+from loadtest.bench.peer import PEERS, Peer, PeerServer
 from loadtest.bench.plan import Plan
 from loadtest.bench.results import (
     COALESCED_TARGET,
@@ -32,7 +32,7 @@ from loadtest.bench.results import (
     spread,
 )
 from loadtest.bench.sides import PACE, Floor, Relay
-from loadtest.bench.target import Server, known_settings
+from loadtest.bench.target import Server, ServerFailed, known_settings
 
 TEXT_BYTES = 20
 COALESCED = 64
@@ -44,7 +44,7 @@ TURN = {"MIAODAN_FANOUT__TICK_MS": "1"}
 """The shortest tick there is: a flush as soon as the last one is done."""
 SENDER, DEFLATE = "MIAODAN_FANOUT__SENDER", "MIAODAN_FANOUT__DEFLATE"
 WORDS = (
-    "words 好看 想要 主播 这个 多少钱 已拍 下单了 还有吗 颜色 尺码 真的 好便宜 快点 上链接 抢到了 没抢到 "
+    "好看 想要 主播 这个 多少钱 已拍 下单了 还有吗 颜色 尺码 真的 好便宜 快点 上链接 抢到了 没抢到 "
     "发货 什么时候 喜欢 支持 哈哈哈 666 老铁 包邮 吗 质量 怎么样 同款 黑色 白色 第一次 来 了 大家 点赞 加油 "
     "再来 一单 want this one how much ordered thanks nice blue size please again hello from wow so cheap"
 )
@@ -100,7 +100,7 @@ class Cast:
         self.relays[PORTABLE] = self._miaodan({"MIAODAN_GATEWAY__PREFRAMED": "false"})
         if DEFLATE in known and plan.floor is not None:
             self.compressed = self._miaodan({DEFLATE: "true"}, CompressedServer)
-            self.compressed.tell(WORDS)
+            self.compressed.tell(f"words {WORDS}")
         else:
             self.notes.append("Without compressed frames: this version, or the receiver in Python, has none.")
         self.frame_bytes = round(self.relays[OURS].saturated().extra["frame_bytes"])
@@ -124,11 +124,11 @@ class Cast:
         try:
             server = PeerServer(peer, plan.placement, plan.folder, plan.viewers)
             self.stack.enter_context(server)
-        except NotInstalled as error:
+        except (NotInstalled, ServerFailed) as error:
             self.notes.append(f"{peer.name} is left out: {error}.")
             return
         payload = self.frame_bytes - (2 if self.frame_bytes < 128 else 4)
-        text_bytes = max(len(SPEECH), payload - len(peer.speech.replace("$text", "")))
+        text_bytes = max(TEXT_BYTES, payload - len(peer.speech.replace("$text", "")))
         relay = Relay(plan, server, self.stack, text_bytes=text_bytes, under_way=PEER_UNDER_WAY)
         relay.tell(f"speech {peer.speech}", "accepted")
         self.relays[peer.name] = relay
@@ -154,7 +154,7 @@ class Taken:
                 self._add(SAME_RATE, floor.saturated(frame_bytes, ours.count * 1e9 / ours.wall_ns))
             self._add(name, ours, relay.paced())
             if name == OURS:
-                relay.tell(WORDS)
+                relay.tell(f"words {WORDS}")
                 self._add(MANY, relay.saturated(COALESCED_TEXT_BYTES, COALESCED))
                 relay.tell("words")
         if cast.compressed is not None:
