@@ -27,9 +27,10 @@ from loadtest.bench.results import (
     Section,
     Side,
     Spread,
-    quiet,
+    paired,
     side,
     spread,
+    usable,
 )
 from loadtest.bench.sides import PACE, Floor, Relay
 from loadtest.bench.target import Server, ServerFailed, known_settings
@@ -180,7 +181,7 @@ def measure(plan: Plan) -> Section:
 
 def _side(name: str, cast: Cast, taken: Taken) -> Side:
     found = side(name, taken.saturated[name])
-    saturated, paced = quiet(taken.saturated[name]), quiet(taken.paced.get(name, []))
+    saturated, paced = usable(taken.saturated[name]), usable(taken.paced.get(name, []))
     found.figures["messages"] = spread([one.extra["messages"] * 1e9 / one.cpu_ns for one in saturated])
     found.figures["megabytes"] = spread([one.extra["bytes"] * 1e3 / one.cpu_ns for one in saturated])
     if paced:
@@ -200,7 +201,7 @@ def _section(cast: Cast, taken: Taken) -> Section:
     sides = {name: _side(name, cast, taken) for name in order if name in taken.saturated}
     if not plan.placement.apart:
         cast.notes.append("Only one CPU: server and receiver shared it.")
-    paced = quiet(taken.paced[OURS])
+    paced = usable(taken.paced[OURS])
     facts: dict[str, float | int | str] = {
         "viewers": plan.viewers,
         "frame_bytes": cast.frame_bytes,
@@ -225,22 +226,17 @@ def _section(cast: Cast, taken: Taken) -> Section:
 
 
 def _ratios(sides: Mapping[str, Side], cast: Cast) -> list[Ratio]:
-    ours = sides[OURS].per_core.median
+    judged: dict[str, tuple[float, float | None]] = {
+        PEERS[name].name: (PEER_TARGET, None) for name in ("ws", "socketio", "nchan")
+    }
+    judged[FLOOR] = FANOUT_TARGET, FANOUT_STRETCH
     ratios = []
-    if FLOOR in sides:
-        ratios.append(
-            Ratio(f"{OURS} / floor", ours / sides[FLOOR].per_core.median, FANOUT_TARGET, FANOUT_STRETCH)
-        )
-        ratios.append(Ratio(f"{OURS} / {SAME_RATE}", ours / sides[SAME_RATE].per_core.median))
-    for name in (PYTHON, PORTABLE):
+    for name in (FLOOR, SAME_RATE, PYTHON, PORTABLE, *cast.peers):
         if name in sides:
-            ratios.append(
-                Ratio(f"{OURS} / {name.removeprefix('Miaodan, ')}", ours / sides[name].per_core.median)
-            )
-    for peer in cast.peers:
-        judged = peer in {PEERS[name].name for name in ("ws", "socketio", "nchan")}
-        value = ours / sides[peer].per_core.median
-        ratios.append(Ratio(f"{OURS} / {peer}", value, PEER_TARGET if judged else None))
+            over = paired(sides[OURS].samples, sides[name].samples)
+            target, stretch = judged.get(name, (None, None))
+            short = name.removeprefix(f"{OURS}, ")
+            ratios.append(Ratio(f"{OURS} / {short}", over.median, target, stretch, over))
     coalesced = sides[MANY].figures["messages"].median / 1e6
     ratios.append(Ratio("million coalesced messages per core and second", coalesced, COALESCED_TARGET))
     return ratios
@@ -250,7 +246,7 @@ def _compression(taken: Taken) -> dict[str, float | int | str]:
     """What a compressed frame saves and costs beside the same events in a plain one."""
     if PACKED not in taken.saturated:
         return {}
-    plain, packed = quiet(taken.saturated[MANY]), quiet(taken.saturated[PACKED])
+    plain, packed = usable(taken.saturated[MANY]), usable(taken.saturated[PACKED])
 
     def per_event(samples: list[Sample]) -> float:
         return spread([one.extra["bytes"] / one.extra["messages"] for one in samples]).median

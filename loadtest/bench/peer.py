@@ -82,6 +82,9 @@ def _nchan(folder: Path, viewers: int) -> Started:
         raise NotInstalled(f"no {module.name} where nginx has its modules", how)
     # nginx takes no port 0. A listener that is there already is inherited as in its own upgrades.
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    # nchan leaves Nagle's algorithm on: it would put several frames into one segment, and the kernel
+    # would count for less than on the other sides, which all switch it off. Its sockets inherit this.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     text = (PROGRAMS / "nchan.conf").read_text()
     for name, value in (
         ("MODULE", str(module)),

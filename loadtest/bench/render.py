@@ -46,11 +46,14 @@ def _figures(section: Section) -> list[list[str]]:
 
 
 def _verdict(ratio: Ratio) -> str:
+    value = f"{ratio.name}: {ratio.value:.2f}"
+    if ratio.over is not None:
+        value += f", {ratio.over.least:.2f}-{ratio.over.most:.2f}"
     if ratio.target is None:
-        return f"{ratio.name}: {ratio.value:.2f}"
+        return value
     word = "met" if ratio.met else "MISSED"
     hoped = f"; hoped for {ratio.stretch:.2f}" if ratio.stretch is not None else ""
-    return f"{ratio.name}: {ratio.value:.2f} (target {ratio.target:.2f}: {word}{hoped})"
+    return f"{value} (target {ratio.target:.2f}: {word}{hoped})"
 
 
 def _facts(values: dict[str, float | int | str] | dict[str, str]) -> str:

@@ -16,6 +16,7 @@ COALESCED_TARGET = 5.0
 """Million delivered messages per core and second."""
 ORDERS_TARGET = 0.40
 FOREIGN_SHARE = 0.05
+DISTURBED_SHARE = 0.15
 SPREAD = 0.20
 
 
@@ -55,13 +56,20 @@ def spread(values: list[float]) -> Spread:
     return Spread(median(values), min(values), max(values))
 
 
-def quiet(samples: list[Sample]) -> list[Sample]:
-    """Those in which the CPU under test was left alone; all when there is no such one."""
-    return [one for one in samples if one.foreign <= FOREIGN_SHARE] or samples
+def usable(samples: list[Sample]) -> list[Sample]:
+    """Those in which others had little of the CPU under test; all when there is no such one."""
+    return [one for one in samples if one.foreign <= DISTURBED_SHARE] or samples
+
+
+def paired(ours: list[Sample], theirs: list[Sample]) -> Spread:
+    """Ours over theirs, per core and turn by turn: a machine that gets slower does so for both."""
+    pairs = list(zip(ours, theirs, strict=True))
+    calm = [pair for pair in pairs if max(one.foreign for one in pair) <= DISTURBED_SHARE]
+    return spread([one.per_core / other.per_core for one, other in calm or pairs])
 
 
 class Side(Struct):
-    """One thing measured several times. All but the samples follow from the `quiet` ones among them.
+    """One thing measured several times. All but the samples follow from the `usable` ones among them.
 
     `figures`: what else is known of it, by the keys of the section's `columns`.
     """
@@ -76,8 +84,8 @@ class Side(Struct):
 
 
 def side(name: str, samples: list[Sample]) -> Side:
-    """Noisy: others worked on its CPU in every window, or the windows lie far apart."""
-    used = quiet(samples)
+    """Noisy: others worked on its CPU, or the windows lie far apart."""
+    used = usable(samples)
     per_core = spread([sample.per_core for sample in used])
     foreign = max(sample.foreign for sample in used) > FOREIGN_SHARE
     apart = per_core.most - per_core.least > SPREAD * per_core.median
@@ -86,12 +94,16 @@ def side(name: str, samples: list[Sample]) -> Side:
 
 
 class Ratio(Struct):
-    """`value` against `target` (None: told, not judged); `stretch` is hoped for, not judged."""
+    """`value` against `target` (None: told, not judged); `stretch` is hoped for, not judged.
+
+    `over`: the turns whose median `value` is, where it is one.
+    """
 
     name: str
     value: float
     target: float | None = None
     stretch: float | None = None
+    over: Spread | None = None
 
     @property
     def met(self) -> bool:

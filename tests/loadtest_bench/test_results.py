@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from loadtest.bench.render import markdown, table
-from loadtest.bench.results import Ratio, Report, Sample, Section, Spread, side, spread
+from loadtest.bench.results import Ratio, Report, Sample, Section, Spread, paired, side, spread
 
 
 def sample(count: int, cpu_ms: int, wall_ms: int, foreign: float = 0.0) -> Sample:
@@ -27,6 +27,7 @@ def test_spread_is_median_least_and_most() -> None:
         ([sample(100, 100, 100), sample(105, 100, 100)], False),
         ([sample(100, 100, 100), sample(130, 100, 100)], True),
         ([sample(100, 100, 100, foreign=0.3), sample(100, 100, 100, foreign=0.2)], True),
+        ([sample(100, 100, 100, foreign=0.1), sample(105, 100, 100)], True),
         ([sample(100, 100, 100, foreign=0.3), sample(105, 100, 100)], False),
     ],
 )
@@ -40,6 +41,17 @@ def test_windows_shared_with_others_are_left_out_where_there_are_quiet_ones() ->
     assert "2 of 3" in table(Report({}, {}, [Section("a", "b", [one], [])], "now", 1.0))
     loud = side("x", [sample(500, 100, 100, foreign=0.3)])
     assert (loud.per_core.median, loud.used) == (5000, 1)
+
+
+def test_ratios_are_taken_turn_by_turn() -> None:
+    ours = [sample(90, 100, 100), sample(40, 100, 100), sample(10, 100, 100, foreign=0.4)]
+    theirs = [sample(100, 100, 100), sample(50, 100, 100), sample(100, 100, 100)]
+    over = paired(ours, theirs)
+    assert (round(over.median, 3), over.least, over.most) == (0.85, 0.8, 0.9)
+    loud = [sample(10, 100, 100, foreign=0.4)]
+    assert paired(loud, theirs[:1]).median == 0.1
+    verdict = table(report(Ratio("ours / theirs", over.median, 0.5, None, over)))
+    assert "ours / theirs: 0.85, 0.80-0.90 (target 0.50: met)" in verdict
 
 
 def report(*ratios: Ratio) -> Report:
