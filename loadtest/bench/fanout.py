@@ -201,6 +201,10 @@ def _section(cast: Cast, taken: Taken) -> Section:
     sides = {name: _side(name, cast, taken) for name in order if name in taken.saturated}
     if not plan.placement.apart:
         cast.notes.append("Only one CPU: server and receiver shared it.")
+    if noisy := sum(one.noisy for one in sides.values()):
+        cast.notes.append(
+            f"{noisy} of {len(sides)} sides are noisy: measure again when nothing else runs here."
+        )
     paced = usable(taken.paced[OURS])
     facts: dict[str, float | int | str] = {
         "viewers": plan.viewers,
