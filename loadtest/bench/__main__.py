@@ -69,6 +69,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--peers", default="all", help=f"other servers beside: all, none, or some of {known}")
     parser.add_argument("--seed", type=int, default=None, help="of mask keys; drawn when not given")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"), help="where the JSON goes")
+    parser.add_argument("--plot", type=Path, help="draw the curve into this PNG")
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--json", action="store_true", help="print the JSON instead of the table")
     shown.add_argument("--markdown", action="store_true", help="print Markdown instead of the table")
@@ -132,6 +133,7 @@ def _plan(options: argparse.Namespace, folder: Path) -> Plan:
         joiners=joiners,
         say=_say,
         peers=options.peers,
+        plot=options.plot,
     )
 
 

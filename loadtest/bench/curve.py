@@ -1,163 +1,137 @@
-"""What a delivered frame costs: over viewers of one room, and over rooms of as many viewers in all.
+"""What a delivered frame costs the gateway: over viewers, and over rooms.
 
-Every room gets danmaku at one fixed rate, so every one of its sockets gets as many frames a second
-whatever the room's size and whatever else the gateway holds. CPU time of an idle window on the same
-sockets (presence, sweeps, the store's answers) is taken off.
+Each danmaku is a tick of its room (`tick_ms` is 1): it costs something once, and something for every
+socket of the room. CPU time of an idle window on the same sockets (presence, sweeps) is taken off.
 
-A danmaku costs the gateway something once (its way in, the publish, the tick of its room) and
-something for each socket. Over viewers that is a line; its slope is a frame's cost. Over rooms the
-first part, what is left when the frames are taken off, has to stay what it is: no tick may look at
-other rooms.
+- over viewers: one room, a fixed rate; the cost of a tick is a line.
+- over rooms, the same work: rooms of one size, and one rate for all rooms together, so that ticks and
+  frames are the same whether they fall on one room or on a thousand.
+- over rooms, spread thin: the same viewers in more and more rooms, and a rate for each. What a tick
+  costs once falls on fewer and fewer frames. Told, not judged.
 """
 
 from __future__ import annotations
 
+import socket
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
-from statistics import linear_regression, median
-
-from msgspec import Struct
+from statistics import median
 
 from loadtest.bench.crowd import settle
 from loadtest.bench.machine import Foreign, cpu_ns
-from loadtest.bench.native import ProgramFailed
+from loadtest.bench.native import Program, ProgramFailed
 from loadtest.bench.plan import Plan
+from loadtest.bench.plot import draw
+from loadtest.bench.points import Curves, Point, tick_line
 from loadtest.bench.results import Ratio, Sample, Section, side
 from loadtest.bench.sides import receiver
+from loadtest.bench.stage import OPEN_DOORS
 from loadtest.bench.target import Server
 
 VIEWERS = (0.01, 0.1, 0.3, 1.0)
 """Of the viewers asked for, in one room."""
 ROOMS = (1, 10, 100, 1_000)
-ROOM_VIEWERS = 0.1
-"""Of the viewers asked for, over all rooms together."""
+THIN = 0.1
+"""Of the viewers asked for, spread over all rooms."""
 PER_ROOM = 4
-"""Danmaku a second: each is a tick of its room."""
+"""Danmaku a second."""
+TOGETHER = 400
+"""Danmaku a second, over all rooms of the same work."""
 TEXT_BYTES = 100
 WARM_UP_S = 0.5
-SETTINGS = {"MIAODAN_LIMITS__JOINS_PER_SECOND": "0", "MIAODAN_LIMITS__CONNECTIONS_PER_ADDRESS": "0"}
+SETTINGS = {**OPEN_DOORS, "MIAODAN_FANOUT__TICK_MS": "1"}
+SPREAD_RATIO = 2.0
+"""How much more a frame may cost with a thousand rooms: their sockets are no longer in the caches."""
 
 
-class Point(Struct):
-    """One configuration: so many viewers in so many rooms, and a speaker in each.
-
-    `idle_ns` and the samples' `cpu_ns` are nanoseconds of the gateway; frames are all that arrived.
-    """
-
-    viewers: int
-    rooms: int
-    idle_share: float
-    samples: list[Sample]
-
-    def _net(self, sample: Sample) -> float:
-        return sample.cpu_ns - self.idle_share * sample.wall_ns
-
-    @property
-    def frame_us(self) -> float:
-        """CPU per delivered frame."""
-        return median(self._net(one) / one.count for one in self.samples) / 1000
-
-    @property
-    def danmaku_us(self) -> float:
-        """CPU per danmaku, all its frames included."""
-        return median(self._net(one) / one.extra["danmaku"] for one in self.samples) / 1000
-
-    @property
-    def frames_per_danmaku(self) -> float:
-        return median(one.count / one.extra["danmaku"] for one in self.samples)
-
-
-def _point(plan: Plan, viewers: int, rooms: int) -> Point:
-    """A server of its own, so that nothing is left of a larger one."""
+def _point(plan: Plan, viewers: int, rooms: int, per_second: int) -> Point:
+    """On a server of its own, so that nothing is left of a larger one."""
+    plan.say(f"curve: {viewers:,} viewers in {rooms:,} rooms, {per_second:,} danmaku a second")
     with ExitStack() as stack:
         server = stack.enter_context(Server(plan.placement, SETTINGS, plan.folder))
-        links, speakers = [], []
-        for number in range(rooms):
-            server.open_room()
-            share = viewers * (number + 1) // rooms - viewers * number // rooms
-            links += server.join(share, "viewer")
-            speakers += server.join(1, "speaker")
-        program = stack.enter_context(receiver(plan, links + speakers, rooms))
-        program.ask(f"text {TEXT_BYTES}")
+        program = stack.enter_context(receiver(plan, _links(server, viewers, rooms), rooms))
+        for line in (f"text {TEXT_BYTES}", "awake 1"):
+            program.ask(line)
         settle([server.gateway])
         start, cpu = time.monotonic_ns(), cpu_ns(server.gateway)
         time.sleep(plan.seconds)
         idle = (cpu_ns(server.gateway) - cpu) / (time.monotonic_ns() - start)
-        samples = []
-        program.ask(f"pace {PER_ROOM * rooms}")
+        program.ask(f"pace {per_second}")
         time.sleep(WARM_UP_S)
-        for _ in range(plan.repeat):
-            foreign, before, cpu = Foreign(plan.placement), program.ask("snap"), cpu_ns(server.gateway)
-            time.sleep(plan.seconds)
-            after, cpu = program.ask("snap"), cpu_ns(server.gateway) - cpu
-            moved = {name: after[name] - before[name] for name in after}
-            if moved["errors"] or moved["closed"] or not moved["frames"]:
-                raise ProgramFailed("receiver", f"{moved}; {program.complaints()}; {server.said()}")
-            extra = {"danmaku": float(moved["sent"]), "receiver_cpu": moved["cpu_ns"] / moved["wall_ns"]}
-            samples.append(
-                Sample(
-                    count=moved["frames"],
-                    cpu_ns=cpu,
-                    wall_ns=moved["wall_ns"],
-                    foreign=foreign.share(cpu),
-                    extra=extra,
-                )
-            )
-        return Point(viewers, rooms, idle, samples)
+        samples = [_sample(plan, server, program) for _ in range(plan.repeat)]
+        return Point(viewers, rooms, per_second, idle, samples)
 
 
-class Line(Struct):
-    """A least-squares line and the share of the variance it explains (R squared)."""
+def _links(server: Server, viewers: int, rooms: int) -> list[socket.socket]:
+    """Sockets of the viewers, room by room, then of a speaker for each room."""
+    links: list[socket.socket] = []
+    speakers: list[socket.socket] = []
+    for number in range(rooms):
+        server.open_room()
+        links += server.join(viewers * (number + 1) // rooms - viewers * number // rooms, "viewer")
+        speakers += server.join(1, "speaker")
+    return links + speakers
 
-    slope: float
-    intercept: float
-    r_squared: float
 
-
-def fit(xs: Sequence[float], ys: Sequence[float]) -> Line:
-    """Raises statistics.StatisticsError for fewer than two different `xs`."""
-    slope, intercept = linear_regression(xs, ys)
-    middle = sum(ys) / len(ys)
-    total = sum((y - middle) ** 2 for y in ys)
-    left = sum((y - slope * x - intercept) ** 2 for x, y in zip(xs, ys, strict=True))
-    return Line(slope, intercept, 1.0 - left / total if total else 1.0)
+def _sample(plan: Plan, server: Server, program: Program) -> Sample:
+    """One window; raises ProgramFailed when a danmaku was refused, or none came."""
+    foreign, before, cpu = Foreign(plan.placement), program.ask("snap"), cpu_ns(server.gateway)
+    time.sleep(plan.seconds)
+    after, cpu = program.ask("snap"), cpu_ns(server.gateway) - cpu
+    moved = {name: after[name] - before[name] for name in after}
+    if moved["errors"] or moved["closed"] or not moved["frames"] or not moved["sent"]:
+        raise ProgramFailed("receiver", f"{moved}; {program.complaints()}; {server.said()}")
+    return Sample(
+        count=moved["frames"],
+        cpu_ns=cpu,
+        wall_ns=moved["wall_ns"],
+        foreign=foreign.share(cpu),
+        extra={"danmaku": float(moved["sent"]), "receiver_cpu": moved["cpu_ns"] / moved["wall_ns"]},
+    )
 
 
 def measure(plan: Plan) -> Section:
-    """Every configuration on a server of its own."""
+    """Every configuration in turn; the plot is written when the plan names a file for it."""
     sizes = sorted({max(1, round(share * plan.viewers)) for share in VIEWERS})
-    spread = max(1, round(ROOM_VIEWERS * plan.viewers))
-    over_viewers = []
-    for size in sizes:
-        plan.say(f"curve: {size} viewers in one room")
-        over_viewers.append(_point(plan, size, 1))
-    over_rooms = []
-    for rooms in (count for count in ROOMS if count <= spread):
-        plan.say(f"curve: {spread} viewers in {rooms} rooms")
-        over_rooms.append(_point(plan, spread, rooms))
-    return section(over_viewers, over_rooms)
+    rooms = [count for count in ROOMS if count <= THIN * plan.viewers]
+    each, thin = plan.viewers // rooms[-1], round(THIN * plan.viewers)
+    curves = Curves(
+        [_point(plan, size, 1, PER_ROOM) for size in sizes],
+        [_point(plan, each * count, count, TOGETHER) for count in rooms],
+        [_point(plan, thin, count, PER_ROOM * count) for count in rooms],
+    )
+    if plan.plot is not None:
+        draw(curves, plan.plot)
+        plan.say(f"curve: {plan.plot}")
+    return section(curves)
 
 
-def section(over_viewers: list[Point], over_rooms: list[Point]) -> Section:
-    """Lines, ratios and the grid of both series."""
-    line = fit([one.frames_per_danmaku for one in over_viewers], [one.danmaku_us for one in over_viewers])
-    once = [one.danmaku_us - line.slope * one.frames_per_danmaku for one in over_rooms]
-    few, many = over_rooms[0], over_rooms[-1]
+def section(curves: Curves) -> Section:
+    """Lines, ratios and a table of all points."""
+    line = tick_line(curves)
+    few, many = curves.same_work[0], curves.same_work[-1]
+    thick, thin = curves.thin[0], curves.thin[-1]
     ratios = [
         Ratio("R squared of a tick's cost over viewers", line.r_squared, 0.98),
-        Ratio(f"CPU per frame, {many.rooms:,} rooms / {few.rooms} room", many.frame_us / few.frame_us),
+        Ratio(
+            f"{SPREAD_RATIO:g} x CPU per frame in {few.rooms:,} room / in {many.rooms:,}, the same work",
+            SPREAD_RATIO * few.frame_us / many.frame_us,
+            1.0,
+        ),
+        Ratio(
+            f"CPU per frame, spread thin over {thin.rooms:,} rooms / in one", thin.frame_us / thick.frame_us
+        ),
     ]
     facts: dict[str, float | int | str] = {
-        "danmaku_per_room_and_second": PER_ROOM,
-        "frame_us": round(line.slope, 2),
-        "danmaku_once_us": round(line.intercept, 1),
+        "us of a tick per viewer": round(line.slope, 2),
+        "us of a tick at no viewers": round(line.intercept),
+        "viewers of a room in the same work": many.viewers // many.rooms,
     }
-    facts |= {f"once_us_at_{one.rooms}_rooms": round(us, 1) for one, us in zip(over_rooms, once, strict=True)}
-    heading = ["curve: viewers", "rooms", "frames/s", "CPU per frame us", "CPU per danmaku us", "idle CPU"]
-    points = [*over_viewers, *over_rooms]
+    heading = ["curve: viewers", "rooms", "danmaku/s", "frames/s", "us per frame", "us per tick", "idle CPU"]
+    points = [one for series in curves for one in series]
+    grid = [heading, *(_row(one) for one in points)]
     sides = [side(f"{one.viewers:,} viewers, {one.rooms:,} rooms", one.samples) for one in points]
-    return Section("curve", "frames", sides, ratios, facts, [], [heading, *(_row(one) for one in points)])
+    return Section("curve", "frames", sides, ratios, facts, grid=grid)
 
 
 def _row(one: Point) -> list[str]:
@@ -165,8 +139,9 @@ def _row(one: Point) -> list[str]:
     return [
         f"{one.viewers:,}",
         f"{one.rooms:,}",
+        f"{one.danmaku_per_second:,}",
         f"{rate:,.0f}",
         f"{one.frame_us:.2f}",
-        f"{one.danmaku_us:,.0f}",
+        f"{one.tick_us:,.0f}",
         f"{one.idle_share:.1%}",
     ]

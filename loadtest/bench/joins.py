@@ -20,7 +20,7 @@ from loadtest.bench.native import Answer, ProgramFailed
 from loadtest.bench.orders import stopped
 from loadtest.bench.plan import Plan
 from loadtest.bench.results import Ratio, Sample, Section, side
-from loadtest.bench.stage import furnished, talking
+from loadtest.bench.stage import OPEN_DOORS, furnished, talking
 from loadtest.bench.store import BareStore, command_calls
 from loadtest.bench.target import Server
 
@@ -30,11 +30,6 @@ WINDOW = 500
 EVENT_S = 0.05
 BEFORE_S = 1.0
 """The host talks that long before the storm: what the store does for that is not the storm's."""
-SETTINGS = {
-    "MIAODAN_LIMITS__JOINS_PER_SECOND": "0",
-    "MIAODAN_LIMITS__CONNECTIONS_PER_ADDRESS": "0",
-    "MIAODAN_GATEWAY__HELLO_TIMEOUT_MS": "120000",
-}
 
 
 class Doors:
@@ -42,7 +37,7 @@ class Doors:
 
     def __init__(self, plan: Plan, stack: ExitStack) -> None:
         self._plan = plan
-        self._server = stack.enter_context(Server(plan.placement, SETTINGS, plan.folder))
+        self._server = stack.enter_context(Server(plan.placement, OPEN_DOORS, plan.folder))
         self._control: socket.socket = stack.enter_context(furnished(self._server))
         self._store = stack.enter_context(closing(BareStore(self._server.store_socket)))
         self._crowd = stack.enter_context(Crowd(plan, self._server, plan.viewers))

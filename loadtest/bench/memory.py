@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from loadtest.bench.crowd import Crowd, settle
-from loadtest.bench.joins import SETTINGS, WINDOW
+from loadtest.bench.joins import WINDOW
 from loadtest.bench.plan import Plan
 from loadtest.bench.results import Ratio, Section
-from loadtest.bench.stage import furnished
+from loadtest.bench.stage import OPEN_DOORS, furnished
 from loadtest.bench.target import Server
 
 MOST_PER_VIEWER = 16 * 1024
@@ -53,7 +53,7 @@ class Filling(NamedTuple):
 
 def _fill(plan: Plan, deflate: bool) -> Filling:
     with ExitStack() as stack:
-        server = stack.enter_context(Server(plan.placement, SETTINGS, plan.folder))
+        server = stack.enter_context(Server(plan.placement, OPEN_DOORS, plan.folder))
         stack.enter_context(furnished(server))
         crowd = stack.enter_context(Crowd(plan, server, plan.viewers, deflate=deflate))
         steps, there = [], 0

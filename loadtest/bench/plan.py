@@ -14,7 +14,7 @@ class Plan:
     """`seconds` is one window, `repeat` how many each side gets; programs are command lines.
 
     `floor` and `joiners` are None where there is no compiler. `peers` are keys of `peer.PEERS`. `say`
-    takes a line of progress.
+    takes a line of progress, `plot` is where the cost curve is drawn.
     """
 
     placement: Placement
@@ -29,3 +29,4 @@ class Plan:
     joiners: list[str] | None
     say: Callable[[str], None]
     peers: tuple[str, ...] = ()
+    plot: Path | None = None

@@ -20,7 +20,7 @@ from loadtest.bench.native import Answer, Program, ProgramFailed
 from loadtest.bench.plan import Plan
 from loadtest.bench.results import Ratio, Sample, Section, side
 from loadtest.bench.sides import receiver
-from loadtest.bench.stage import buying, furnished, restocking, talking
+from loadtest.bench.stage import OPEN_DOORS, buying, furnished, restocking, talking
 from loadtest.bench.target import Server
 
 MOST_MS = 80.0
@@ -33,7 +33,6 @@ RESTOCK_S = 0.05
 HOST_S = 1.0
 WARM_UP_S = 2.0
 LAST_ONES_S = 10.0
-SETTINGS = {"MIAODAN_LIMITS__JOINS_PER_SECOND": "0", "MIAODAN_LIMITS__CONNECTIONS_PER_ADDRESS": "0"}
 
 
 class Evening:
@@ -41,7 +40,7 @@ class Evening:
 
     def __init__(self, plan: Plan, stack: ExitStack) -> None:
         self._plan = plan
-        self._server = stack.enter_context(Server(plan.placement, SETTINGS, plan.folder))
+        self._server = stack.enter_context(Server(plan.placement, OPEN_DOORS, plan.folder))
         control = stack.enter_context(furnished(self._server))
         buyers = self._server.join(BUYERS, "buyer")
         for link in buyers:

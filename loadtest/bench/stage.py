@@ -12,6 +12,12 @@ from loadtest.bench.target import Server, ServerFailed
 from loadtest.bench.viewers import events, join, send_text
 from schemas.codes import Role
 
+OPEN_DOORS = {
+    "MIAODAN_LIMITS__JOINS_PER_SECOND": "0",
+    "MIAODAN_LIMITS__CONNECTIONS_PER_ADDRESS": "0",
+    "MIAODAN_GATEWAY__HELLO_TIMEOUT_MS": "120000",
+}
+"""Settings under which thousands may come at once, and say hello when they are told to."""
 PRODUCTS = 20
 STOCK = 500_000_000
 SALE_STOCK = 1_000
