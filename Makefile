@@ -9,17 +9,21 @@ PORT ?= 8460
 VIEWERS ?= 200
 SECONDS ?= 0
 
+# Benchmarks: SECTION is one of them alone, PLOT where the cost curve is drawn.
+SECTION ?=
+PLOT ?= build/fanout-cost.png
+
 .DEFAULT_GOAL := help
-.PHONY: help install pages demo test conformance check documents bench stress clean
+.PHONY: help install pages demo test conformance check documents bench bench-all stress clean
 
 help: ## Show what there is
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(STAMP): pyproject.toml constraints.txt server/fanout/native/sender.c hatch_build.py
 	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit("Miaodan needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing Miaodan into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,load]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,load,bench]'
 	@touch $(STAMP)
 
 install: $(STAMP) ## Make .venv with everything the other targets need
@@ -53,8 +57,11 @@ documents: $(STAMP) ## Write the AsyncAPI and OpenAPI documents anew
 	@$(BIN)/python -m schemas.asyncapi
 	@$(BIN)/python -m schemas.openapi
 
-bench: $(STAMP) ## Fan-out and orders beside their floors and other servers, in one run
-	@$(BIN)/python -m loadtest.bench
+bench: $(STAMP) ## Fan-out and orders beside their floors and other servers, in one run (SECTION=joins|memory|room|curve)
+	@$(BIN)/python -m loadtest.bench $(if $(SECTION),--only $(SECTION)) $(if $(filter curve,$(SECTION)),--plot $(PLOT))
+
+bench-all: $(STAMP) ## Every benchmark there is, about ten minutes; draws the cost curve
+	@$(BIN)/python -m loadtest.bench --all --plot $(PLOT)
 
 stress: $(STAMP) ## Scenarios that check themselves: counts, order, storms, abuse, leaks; exit code 1 when a promise broke
 	@$(BIN)/python -m loadtest.stress

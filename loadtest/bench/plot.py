@@ -1,4 +1,4 @@
-"""The cost curve as a picture. matplotlib is in the extra `load`; it is imported when a picture is asked for."""
+"""The cost curve as a picture, drawn by matplotlib: the extra `bench`, imported when one is asked for."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ DOTS_PER_INCH = 120
 
 def draw(curves: Curves, path: Path) -> None:
     """Write a PNG to `path`. Raises ImportError where matplotlib is not installed, OSError."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - optional, and slow to import
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - optional
+    from matplotlib.figure import Figure  # noqa: PLC0415 - optional
 
     figure = Figure(figsize=INCHES, layout="constrained")
     over_viewers, over_rooms = figure.subplots(1, 2)

@@ -64,6 +64,7 @@ class Evening:
                 yield cues
             finally:
                 self._receiver.ask("stop")
+                self._receiver.ask("awake 0")
         if cues.unanswered or any(told.refused for told in cues.told):
             refused = [told.refused[:2] for told in cues.told if told.refused]
             raise ProgramFailed(
