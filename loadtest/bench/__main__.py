@@ -6,6 +6,7 @@ Exit codes: 0 all targets met, 1 a ratio under its target, 2 the run could not b
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import resource
 import secrets
@@ -38,7 +39,7 @@ class Benchmark(NamedTuple):
 
     measure: Callable[[Plan], Section]
     viewers: int
-    descriptors: int
+    descriptors: float
     seconds: float = 3.0
 
 
@@ -49,7 +50,8 @@ BENCHMARKS = {
     "joins": Benchmark(joins.measure, 5_000, 1),
     "memory": Benchmark(memory.measure, 10_000, 1),
     "room": Benchmark(room.measure, 10_000, 1),
-    "curve": Benchmark(curve.measure, 10_000, 1),
+    # A speaker for each room, and a room for every tenth viewer.
+    "curve": Benchmark(curve.measure, 10_000, 1.1, 2.0),
 }
 USUAL = ("fanout", "orders")
 """What is measured when nothing is chosen."""
@@ -58,7 +60,7 @@ SPARE_DESCRIPTORS = 200
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m loadtest.bench", description=__doc__.partition("\n")[0])
-    parser.add_argument("--seconds", type=float, help="length of one window (fanout 1.2, others 3)")
+    parser.add_argument("--seconds", type=float, help="length of one window (fanout 1.2, curve 2, others 3)")
     parser.add_argument("--repeat", type=int, default=5, help="windows of each side (5)")
     usual = ", ".join(f"{name} {one.viewers}" for name, one in BENCHMARKS.items())
     parser.add_argument("--viewers", type=int, default=None, help=f"sockets of a room ({usual})")
@@ -143,7 +145,7 @@ def run(options: argparse.Namespace) -> Report:
     chosen = _chosen(options)
     seconds = {name: options.seconds or BENCHMARKS[name].seconds for name in chosen}
     sockets = max(BENCHMARKS[name].descriptors * count for name, count in chosen.items())
-    _raise_descriptor_limit(sockets + SPARE_DESCRIPTORS)
+    _raise_descriptor_limit(math.ceil(sockets) + SPARE_DESCRIPTORS)
     output: Path = options.output
     output.parent.mkdir(parents=True, exist_ok=True)
     own_cpus = os.sched_getaffinity(0)

@@ -92,9 +92,12 @@ def _sample(plan: Plan, server: Server, program: Program) -> Sample:
 
 def measure(plan: Plan) -> Section:
     """Every configuration in turn; the plot is written when the plan names a file for it."""
+    if plan.viewers < 2:
+        raise ProgramFailed("curve", "a line needs two points: ask for 2 viewers or more")
     sizes = sorted({max(1, round(share * plan.viewers)) for share in VIEWERS})
-    rooms = [count for count in ROOMS if count <= THIN * plan.viewers]
-    each, thin = plan.viewers // rooms[-1], round(THIN * plan.viewers)
+    thin = max(1, round(THIN * plan.viewers))
+    rooms = [count for count in ROOMS if count <= thin]
+    each = plan.viewers // rooms[-1]
     curves = Curves(
         [_point(plan, size, 1, PER_ROOM) for size in sizes],
         [_point(plan, each * count, count, TOGETHER) for count in rooms],

@@ -16,8 +16,8 @@ from loadtest.bench.target import Server
 
 MOST_PER_VIEWER = 16 * 1024
 STEPS = (0.0, 0.1, 0.5, 1.0)
-"""Of the viewers asked for. The slope is taken from the second on: the first viewers also pay for
-what a process needs once."""
+"""Of the viewers asked for. The slope is taken from the second step on: the first viewers also pay for
+what a process needs once. Both are told."""
 OFFERS = {"JSON": False, "JSON, permessage-deflate offered": True}
 
 
@@ -45,9 +45,9 @@ class Filling(NamedTuple):
     steps: list[tuple[int, Footprint]]
     deflated: int
 
-    def per_viewer(self, part: int) -> float:
-        """Bytes per viewer between the second step and the last; `part`: of a `Footprint`."""
-        (few, small), (many, large) = self.steps[1], self.steps[-1]
+    def per_viewer(self, part: int, first: int = 1) -> float:
+        """Bytes per viewer from the step `first` to the last; `part`: of a `Footprint`."""
+        (few, small), (many, large) = self.steps[first], self.steps[-1]
         return (large[part] - small[part]) / (many - few)
 
 
@@ -77,7 +77,7 @@ def measure(plan: Plan) -> Section:
     facts: dict[str, float | int | str] = {}
     for name, filling in fillings.items():
         facts[f"bytes per viewer, {name}"] = round(filling.per_viewer(0))
-        facts[f"bytes per viewer of its own, {name}"] = round(filling.per_viewer(2))
+        facts[f"from the first on, {name}"] = round(filling.per_viewer(0, first=0))
     grid = [row for name, filling in fillings.items() for row in _rows(name, filling.steps)]
     heading = ["memory: viewers", "kind", "RSS MiB", "PSS MiB", "USS MiB"]
     deflated = fillings["JSON, permessage-deflate offered"].deflated

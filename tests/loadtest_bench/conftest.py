@@ -24,7 +24,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             raise
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("programs")
-    return {name: build(name, folder) for name in ("floor", "receiver", "buyers")}
+    return {name: build(name, folder) for name in ("floor", "receiver", "buyers", "joiners")}
 
 
 @pytest.fixture

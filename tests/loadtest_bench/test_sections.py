@@ -66,7 +66,14 @@ def test_a_short_curve_and_its_picture(tmp_path: Path) -> None:
     picture = tmp_path / "cost.png"
     _, section = run(tmp_path, "curve", 20, "--plot", str(picture))
     _, *rows = section["grid"]
-    assert [row[:2] for row in rows] == [["1", "1"], ["2", "1"], ["6", "1"], ["20", "1"], ["20", "1"], ["2", "1"]]
+    assert [row[:2] for row in rows] == [
+        ["1", "1"],
+        ["2", "1"],
+        ["6", "1"],
+        ["20", "1"],
+        ["20", "1"],
+        ["2", "1"],
+    ]
     assert len(section["sides"]) == len(rows)
     assert picture.read_bytes().startswith(b"\x89PNG")
 
