@@ -146,6 +146,8 @@ static void read_frame(struct viewer *viewer, uint8_t first, const uint8_t *payl
     frames++;
     if ((first & 0x0f) == 0x8) {
         complain("closed", size > 2 ? payload + 2 : payload, size > 2 ? size - 2 : 0);
+        closed++;
+        leave(viewer);
     } else if ((first & 0x0f) < 0x8 && (first & 0x40) == 0) {
         if (viewer->step == GREETING) read_welcome(viewer, payload, size);
         else follow(viewer, payload, payload + size);
@@ -191,6 +193,7 @@ static void hear(struct viewer *viewer) {
         read_frame(viewer, buffer[at], buffer + at + head, (size_t)length);
         at += head + (size_t)length;
     }
+    if (viewer->step == AWAY) return;
     viewer->kept_size = size - at;
     if (viewer->kept_size == 0) {
         free(viewer->kept);

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -50,15 +51,15 @@ def serving(handler: Handler, compression: str | None = None) -> Iterator[tuple[
 
 
 @pytest.fixture
-def joiners(compiled: dict[str, Path], tmp_path: Path, running: list[Program]) -> Launcher:
+def joiners(compiled: dict[str, Path], tmp_path: Path) -> Launcher:
+    """Use what it starts as a context manager: its viewers leave before the server does."""
+
     def start(address: tuple[str, int], count: int, deflate: bool = False) -> Program:
         people = tmp_path / "people"
         people.write_text("".join(f"/ws/live/r token{number}\n" for number in range(count)))
         host, port = address
         command = [str(compiled["joiners"]), host, str(port), str(people), "7", str(int(deflate))]
-        program = Program(command, [], {0})
-        running.append(program)
-        return program
+        return Program(command, [], os.sched_getaffinity(0))
 
     return start
 
@@ -73,8 +74,7 @@ def test_all_of_them_come_and_follow_the_log(joiners: Launcher) -> None:
         connection.send(event(4))
         connection.send(event(5))
 
-    with serving(handler) as address:
-        program = joiners(address, 20)
+    with serving(handler) as address, joiners(address, 20) as program:
         program.ask("join 0 20 6")
         told = program.ask("until 5 10000")
         assert sorted(map(str, tokens)) == sorted(f"token{number}" for number in range(20))
@@ -95,8 +95,7 @@ def test_what_is_missing_or_comes_twice_is_counted(
         for seq in seqs:
             connection.send(event(seq))
 
-    with serving(handler) as address:
-        program = joiners(address, 2)
+    with serving(handler) as address, joiners(address, 2) as program:
         program.ask("join 0 2 2")
         program.ask(f"until {max(seqs)} 10000")
         while (told := program.ask("snap"))["events"] < 2 * len(seqs):
@@ -115,8 +114,7 @@ def test_who_comes_back_has_to_be_told_all_of_it(joiners: Launcher, missed: list
         else:
             connection.send(welcome(3))
 
-    with serving(handler) as address:
-        program = joiners(address, 3)
+    with serving(handler) as address, joiners(address, 3) as program:
         program.ask("join 0 3 3")
         program.ask("cut 0 3")
         told = program.ask("resume 0 3 3")
@@ -126,8 +124,10 @@ def test_who_comes_back_has_to_be_told_all_of_it(joiners: Launcher, missed: list
 
 
 def test_hello_waits_until_it_is_asked_for(joiners: Launcher) -> None:
-    with serving(lambda connection, _hello: connection.send(welcome(1))) as address:
-        program = joiners(address, 5)
+    with (
+        serving(lambda connection, _hello: connection.send(welcome(1))) as address,
+        joiners(address, 5) as program,
+    ):
         opened = program.ask("open 0 5 2")
         assert (opened["opened"], opened["live"], opened["welcomed"]) == (5, 0, 0)
         said = program.ask("hello 0 5 2")
@@ -136,15 +136,19 @@ def test_hello_waits_until_it_is_asked_for(joiners: Launcher) -> None:
 
 @pytest.mark.parametrize("offered", [True, False])
 def test_compression_is_offered_and_its_frames_are_frames(joiners: Launcher, offered: bool) -> None:
-    with serving(lambda connection, _hello: connection.send(welcome(1) + " " * 500), "deflate") as address:
-        program = joiners(address, 4, deflate=offered)
+    with (
+        serving(lambda connection, _hello: connection.send(welcome(1) + " " * 500), "deflate") as address,
+        joiners(address, 4, deflate=offered) as program,
+    ):
         told = program.ask("join 0 4 4")
         assert (told["live"], told["deflated"], told["errors"]) == (4, 4 * offered, 0)
 
 
 def test_who_is_refused_is_counted_and_told(joiners: Launcher) -> None:
-    with serving(lambda connection, _hello: connection.close(4500, "bad token")) as address:
-        program = joiners(address, 2)
+    with (
+        serving(lambda connection, _hello: connection.close(4500, "bad token")) as address,
+        joiners(address, 2) as program,
+    ):
         told = program.ask("join 0 2 2")
         assert (told["live"], told["errors"], told["closed"]) == (0, 2, 2)
         assert "bad token" in program.complaints()
@@ -161,7 +165,7 @@ def test_an_answer_that_is_no_upgrade_is_told(joiners: Launcher) -> None:
 
         thread = threading.Thread(target=answer)
         thread.start()
-        program = joiners(listener.getsockname(), 1)
-        assert program.ask("open 0 1 1")["errors"]
-        assert "503 Service Unavailable" in program.complaints()
+        with joiners(listener.getsockname(), 1) as program:
+            assert program.ask("open 0 1 1")["errors"]
+            assert "503 Service Unavailable" in program.complaints()
         thread.join(10)
