@@ -60,7 +60,7 @@ documents: $(STAMP) ## Write the AsyncAPI and OpenAPI documents anew
 bench: $(STAMP) ## Fan-out and orders beside their floors and other servers, in one run (SECTION=joins|memory|room|curve)
 	@$(BIN)/python -m loadtest.bench $(if $(SECTION),--only $(SECTION)) $(if $(filter curve,$(SECTION)),--plot $(PLOT))
 
-bench-all: $(STAMP) ## Every benchmark there is, about ten minutes; draws the cost curve
+bench-all: $(STAMP) ## Every benchmark there is, about twelve minutes; draws the cost curve
 	@$(BIN)/python -m loadtest.bench --all --plot $(PLOT)
 
 stress: $(STAMP) ## Scenarios that check themselves: counts, order, storms, abuse, leaks; exit code 1 when a promise broke

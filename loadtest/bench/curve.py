@@ -23,7 +23,7 @@ from loadtest.bench.native import Program, ProgramFailed
 from loadtest.bench.plan import Plan
 from loadtest.bench.plot import draw
 from loadtest.bench.points import Curves, Point, tick_line
-from loadtest.bench.results import Ratio, Sample, Section, side
+from loadtest.bench.results import Ratio, Sample, Section, side, usable
 from loadtest.bench.sides import receiver
 from loadtest.bench.stage import OPEN_DOORS
 from loadtest.bench.target import Server
@@ -138,7 +138,7 @@ def section(curves: Curves) -> Section:
 
 
 def _row(one: Point) -> list[str]:
-    rate = median(sample.per_second for sample in one.samples)
+    rate = median(sample.per_second for sample in usable(one.samples))
     return [
         f"{one.viewers:,}",
         f"{one.rooms:,}",

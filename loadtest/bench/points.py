@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from loadtest.bench.results import Sample
+from loadtest.bench.results import Sample, usable
 
 
 class Point(Struct):
@@ -29,12 +29,12 @@ class Point(Struct):
     @property
     def frame_us(self) -> float:
         """CPU per delivered frame."""
-        return median(self._net(one) / one.count for one in self.samples) / 1000
+        return median(self._net(one) / one.count for one in usable(self.samples)) / 1000
 
     @property
     def tick_us(self) -> float:
         """CPU per danmaku, all its frames included."""
-        return median(self._net(one) / one.extra["danmaku"] for one in self.samples) / 1000
+        return median(self._net(one) / one.extra["danmaku"] for one in usable(self.samples)) / 1000
 
 
 class Curves(NamedTuple):
