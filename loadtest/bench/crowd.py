@@ -24,13 +24,18 @@ SETTLE_S = 60.0
 class Crowd:
     """`count` viewers of the server's room, all of them away at first. Use it as a context manager."""
 
-    def __init__(self, plan: Plan, server: Server, count: int, *, deflate: bool = False) -> None:
-        """`deflate`: they offer permessage-deflate. Raises ProgramFailed where there is no compiler."""
+    def __init__(
+        self, plan: Plan, server: Server, count: int, *, name: str = "viewer", deflate: bool = False
+    ) -> None:
+        """Users are called NAME0, NAME1, ...; `deflate`: they offer permessage-deflate.
+
+        Raises ProgramFailed where there is no compiler.
+        """
         if plan.joiners is None:
             raise ProgramFailed("joiners", f"{NoCompiler()}, and it has no stand-in")
         self._server = server
         self.count = count
-        people = _people(server, count, plan.folder)
+        people = _people(server, count, name, plan.folder)
         address = [server.address.host, str(server.address.port)]
         command = [*plan.joiners, *address, str(people), str(plan.seed), "1" if deflate else "0"]
         self._program = Program(command, [], plan.placement.others)
@@ -67,12 +72,12 @@ class Crowd:
         self._program.close()
 
 
-def _people(server: Server, count: int, folder: Path) -> Path:
+def _people(server: Server, count: int, name: str, folder: Path) -> Path:
     """Who they are, for the program: "PATH TOKEN" a line. Tokens are signed before anything is measured."""
     lines = [
-        f"/ws/live/{server.room} {server.token(f'viewer{number}', Role.VIEWER)}\n" for number in range(count)
+        f"/ws/live/{server.room} {server.token(f'{name}{number}', Role.VIEWER)}\n" for number in range(count)
     ]
-    path = folder / f"people-{server.room}"
+    path = folder / f"people-{server.room}-{name}"
     path.write_text("".join(lines))
     return path
 

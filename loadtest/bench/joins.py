@@ -1,9 +1,10 @@
 """Joins: how many a core lets in, and a room that is cut off as a whole and comes back.
 
 The room is furnished (20 products, a running sale), so a welcome has something to say. Hellos are
-also measured alone, on sockets that are open already: the rest is TCP and the upgrade. In the
-storm every viewer comes back with (`epoch`, `seq`) while the host goes on; each has to be told all
-it missed, once.
+also measured alone, on sockets that are open already: the rest is TCP and the upgrade. Each window
+has users of its own, whose tokens the server has not seen; what a token seen before saves is told.
+In the storm every viewer comes back with (`epoch`, `seq`) while the host goes on; each has to be
+told all it missed, once.
 """
 
 from __future__ import annotations
@@ -40,34 +41,44 @@ class Doors:
         self._server = stack.enter_context(Server(plan.placement, OPEN_DOORS, plan.folder))
         self._control: socket.socket = stack.enter_context(furnished(self._server))
         self._store = stack.enter_context(closing(BareStore(self._server.store_socket)))
-        self._crowd = stack.enter_context(Crowd(plan, self._server, plan.viewers))
+        self._crowds = 0
+
+    def crowd(self) -> Crowd:
+        """Users who were never here."""
+        self._crowds += 1
+        return Crowd(self._plan, self._server, self._plan.viewers, name=f"crowd{self._crowds}-")
 
     def whole(self) -> Sample:
         """Connect, upgrade, hello, welcome; then everybody leaves."""
-        sample = self._timed("join")
-        self._empty()
+        with self.crowd() as crowd:
+            sample = self._timed(crowd, "join")
+            self._empty(crowd)
         return sample
 
-    def hellos(self) -> Sample:
-        """Hello to welcome, on sockets that are open; then everybody leaves."""
-        self._crowd.come("open", WINDOW)
+    def hellos(self) -> tuple[Sample, Sample]:
+        """Hello to welcome, on sockets that are open; then everybody leaves, and does so once more."""
+        with self.crowd() as crowd:
+            return self._hellos(crowd), self._hellos(crowd)
+
+    def _hellos(self, crowd: Crowd) -> Sample:
+        crowd.come("open", WINDOW)
         self._settle()
-        sample = self._timed("hello")
-        self._empty()
+        sample = self._timed(crowd, "hello")
+        self._empty(crowd)
         return sample
 
-    def fill(self) -> None:
-        self._crowd.come("join", WINDOW)
+    def fill(self, crowd: Crowd) -> None:
+        """Everybody in."""
+        crowd.come("join", WINDOW)
         self._settle()
 
-    def storm(self) -> Sample:
+    def storm(self, crowd: Crowd) -> Sample:
         """All are cut off and come back while the host talks. Raises ProgramFailed for one thing untold."""
-        crowd = self._crowd
         with stopped(self._server.backoffice), Cues([talking(self._control, EVENT_S)]) as cues:
             usual, _ = self._calls_during(BEFORE_S)
             before, calls = crowd.ask("snap"), command_calls(self._store)
             crowd.cut()
-            sample = self._timed("resume")
+            sample = self._timed(crowd, "resume")
             after, calls = crowd.ask("snap"), _grown(calls, command_calls(self._store))
         (told,) = cues.told
         if told.refused or cues.unanswered:
@@ -85,13 +96,13 @@ class Doors:
         }
         return sample
 
-    def _timed(self, how: str) -> Sample:
+    def _timed(self, crowd: Crowd, how: str) -> Sample:
         gateway = self._server.gateway
         foreign, cpu = Foreign(self._plan.placement), cpu_ns(gateway)
-        answer = self._crowd.come(how, WINDOW)
+        answer = crowd.come(how, WINDOW)
         cpu = cpu_ns(gateway) - cpu
         return Sample(
-            count=self._crowd.count,
+            count=crowd.count,
             cpu_ns=cpu,
             wall_ns=answer["wall_ns"],
             foreign=foreign.share(cpu),
@@ -103,8 +114,8 @@ class Doors:
         time.sleep(seconds)
         return _grown(before, command_calls(self._store)), seconds
 
-    def _empty(self) -> None:
-        self._crowd.cut()
+    def _empty(self, crowd: Crowd) -> None:
+        crowd.cut()
         self._settle()
 
     def _settle(self) -> None:
@@ -123,26 +134,32 @@ def _check(good: bool, complaint: str, seen: Answer) -> None:
 def measure(plan: Plan) -> Section:
     """Both kinds of joins in turn, then storms of a full room."""
     with ExitStack() as stack:
-        plan.say(f"joins: starting a server, signing {plan.viewers} tokens")
+        plan.say("joins: starting a server")
         doors = Doors(plan, stack)
         doors.whole()
         whole: list[Sample] = []
         hellos: list[Sample] = []
+        again: list[Sample] = []
         storms: list[Sample] = []
         for turn in range(plan.repeat):
             plan.say(f"joins: {turn + 1} of {plan.repeat}")
             whole.append(doors.whole())
-            hellos.append(doors.hellos())
-        doors.fill()
+            for samples, sample in zip((hellos, again), doors.hellos(), strict=True):
+                samples.append(sample)
+        crowd = stack.enter_context(doors.crowd())
+        doors.fill(crowd)
         for turn in range(plan.repeat):
             plan.say(f"joins: storm {turn + 1} of {plan.repeat}")
-            storms.append(doors.storm())
-    return _section(plan, whole, hellos, storms)
+            storms.append(doors.storm(crowd))
+    return _section(plan, whole, hellos, again, storms)
 
 
-def _section(plan: Plan, whole: list[Sample], hellos: list[Sample], storms: list[Sample]) -> Section:
+def _section(
+    plan: Plan, whole: list[Sample], hellos: list[Sample], again: list[Sample], storms: list[Sample]
+) -> Section:
     sides = [
         side("hello to welcome", hellos),
+        side("hello to welcome, token seen before", again),
         side("connect to welcome", whole),
         side("resume storm", storms),
     ]
@@ -157,6 +174,6 @@ def _section(plan: Plan, whole: list[Sample], hellos: list[Sample], storms: list
         "store_commands_per_resume": round(median(one.extra["store_commands"] for one in storms), 2),
         "log_reads": round(max(one.extra["log_reads"] for one in storms)),
         "last_welcome_after_ms": round(median(one.wall_ns for one in calm) / 1e6),
-        "joiners_cpu": round(max(one.extra["joiners_cpu"] for one in [*whole, *hellos]), 2),
+        "joiners_cpu": round(max(one.extra["joiners_cpu"] for one in [*whole, *hellos, *again]), 2),
     }
     return Section("joins", "joins", sides, [ratio], facts)
