@@ -4,6 +4,9 @@ Everything is an open loop: danmaku, restocks, the host's changes and orders com
 whatever was answered. Latencies are those of every (viewer, danmaku) pair, from the moment before
 the danmaku's send() to the read that found it on the viewer's socket, and of every order, from when
 it was due to its reply. The server has its default ticks.
+
+Beside it, as in the fan-out, bare send() of frames of the same size: what one round over the room
+takes at best on this machine, and so what no latency can be under.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from statistics import median
 
 from loadtest.bench.crowd import settle
@@ -18,8 +22,8 @@ from loadtest.bench.cues import Cues, Told
 from loadtest.bench.machine import Foreign, cpu_ns
 from loadtest.bench.native import Answer, Program, ProgramFailed
 from loadtest.bench.plan import Plan
-from loadtest.bench.results import Ratio, Sample, Section, side, spread, usable
-from loadtest.bench.sides import receiver
+from loadtest.bench.results import Ratio, Sample, Section, paired, side, spread, usable
+from loadtest.bench.sides import Floor, receiver
 from loadtest.bench.stage import OPEN_DOORS, buying, furnished, restocking, talking
 from loadtest.bench.target import Server
 
@@ -31,6 +35,8 @@ BUYERS = 4
 ORDERS_PER_SECOND = 20
 RESTOCK_S = 0.05
 HOST_S = 1.0
+FLOOR_SOCKETS = 1_000
+"""Ten times as many cost it about the same per write, and need as many open files again."""
 WARM_UP_S = 2.0
 LAST_ONES_S = 10.0
 
@@ -97,6 +103,8 @@ class Evening:
                 "p50_ms": end["p50_us"] / 1000,
                 "p99_ms": end["p99_us"] / 1000,
                 "max_ms": end["max_us"] / 1000,
+                "frame_bytes": (after["bytes"] - before["bytes"])
+                / max(1, after["frames"] - before["frames"]),
                 "not_delivered": float(expected - end["stamped"]),
                 "orders": float(len(orders)),
                 "order_p50_ms": orders[len(orders) // 2] / 1000,
@@ -126,11 +134,16 @@ def measure(plan: Plan) -> Section:
     with ExitStack() as stack:
         plan.say(f"room: starting a server, joining {plan.viewers} viewers")
         evening = Evening(plan, stack)
-        samples = []
+        few = replace(plan, viewers=min(plan.viewers, FLOOR_SOCKETS))
+        floor = Floor(few, plan.floor, stack) if plan.floor is not None else None
+        samples: list[Sample] = []
+        bare: list[Sample] = []
         for turn in range(plan.repeat):
             plan.say(f"room: {turn + 1} of {plan.repeat}")
             samples.append(evening.sample())
-    return _section(plan, samples)
+            if floor is not None:
+                bare.append(floor.saturated(round(samples[-1].extra["frame_bytes"])))
+    return _section(plan, samples, bare)
 
 
 def _within(name: str, millis: list[float]) -> Ratio:
@@ -139,7 +152,7 @@ def _within(name: str, millis: list[float]) -> Ratio:
     return Ratio(name, over.median, 1.0, over=over)
 
 
-def _section(plan: Plan, samples: list[Sample]) -> Section:
+def _section(plan: Plan, samples: list[Sample], bare: list[Sample]) -> Section:
     used = usable(samples)
     middle = {name: median(one.extra[name] for one in used) for name in samples[0].extra}
     worst = {name: max(one.extra[name] for one in used) for name in samples[0].extra}
@@ -147,6 +160,11 @@ def _section(plan: Plan, samples: list[Sample]) -> Section:
         _within("80 ms / p99 publish to receive", [one.extra["p99_ms"] for one in used]),
         _within("80 ms / p99 order to acknowledgement", [one.extra["order_p99_ms"] for one in used]),
     ]
+    sides = [side("default ticks", samples)]
+    if bare:
+        sides.append(side("floor", bare))
+        over = paired(samples, bare)
+        ratios.append(Ratio("room / floor, per core", over.median, over=over))
     names = ("p50_ms", "p99_ms", "max_ms", "order_p50_ms", "order_p99_ms")
     facts: dict[str, float | int | str] = {"viewers": plan.viewers, "danmaku_per_second": DANMAKU_PER_SECOND}
     facts |= {name: f"{middle[name]:.1f} (worst window {worst[name]:.1f})" for name in names}
@@ -155,5 +173,10 @@ def _section(plan: Plan, samples: list[Sample]) -> Section:
         "not_delivered": round(sum(one.extra["not_delivered"] for one in samples)),
         "gateway_cpu": round(median(one.cpu_ns / one.wall_ns for one in used), 2),
         "receiver_cpu": round(middle["receiver_cpu"], 2),
+        "frame_bytes": round(middle["frame_bytes"]),
+        "flushes_per_second": round(sides[0].per_second.median / (plan.viewers + SPEAKERS), 1),
+        "ms_of_a_flush": round((plan.viewers + SPEAKERS) * 1000 / sides[0].per_core.median, 1),
     }
-    return Section("room", "frames", [side("default ticks", samples)], ratios, facts)
+    if bare:
+        facts["ms_of_a_bare_round"] = round((plan.viewers + SPEAKERS) * 1000 / sides[1].per_core.median, 1)
+    return Section("room", "frames", sides, ratios, facts)

@@ -52,11 +52,14 @@ def test_memory_of_both_kinds_of_viewers(compiled: dict[str, Path], tmp_path: Pa
         assert 10 < uss <= pss <= rss
 
 
-def test_a_large_room_in_small(tmp_path: Path) -> None:
+def test_a_large_room_in_small(compiled: dict[str, Path], tmp_path: Path) -> None:
+    assert compiled
     _, section = run(tmp_path, "room", 30)
-    (side,) = section["sides"]
-    (sample,) = side["samples"]
+    evening, floor = section["sides"]
+    (sample,), (bare,) = evening["samples"], floor["samples"]
     assert sample["count"] > 0
+    assert bare["extra"]["frame_bytes"] == round(sample["extra"]["frame_bytes"])
+    assert section["facts"]["ms_of_a_bare_round"] > 0
     extra = sample["extra"]
     assert 0 < extra["p50_ms"] <= extra["p99_ms"] <= extra["max_ms"]
     assert 0 < extra["order_p50_ms"] <= extra["order_p99_ms"]
