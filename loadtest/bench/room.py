@@ -44,9 +44,10 @@ LAST_ONES_S = 10.0
 class Evening:
     """The server, the viewers' receiver, and the people with cues."""
 
-    def __init__(self, plan: Plan, stack: ExitStack) -> None:
+    def __init__(self, plan: Plan, stack: ExitStack, workers: int = 1) -> None:
         self._plan = plan
-        self._server = stack.enter_context(Server(plan.placement, OPEN_DOORS, plan.folder))
+        settings = {**OPEN_DOORS, "MIAODAN_SERVER__WORKERS": str(workers)}
+        self._server = stack.enter_context(Server(plan.placement, settings, plan.folder))
         control = stack.enter_context(furnished(self._server))
         buyers = self._server.join(BUYERS, "buyer")
         for link in buyers:
@@ -58,7 +59,7 @@ class Evening:
         self._cues += [
             buying(link, BUYERS / ORDERS_PER_SECOND, f"buyer{number}") for number, link in enumerate(buyers)
         ]
-        settle([self._server.gateway])
+        settle(self._server.gateways)
 
     @contextmanager
     def going_on(self) -> Iterator[Cues]:
@@ -79,14 +80,14 @@ class Evening:
 
     def sample(self) -> Sample:
         """One window, and the time until its last danmaku arrived everywhere."""
-        receiver, gateway = self._receiver, self._server.gateway
+        receiver = self._receiver
         with self.going_on() as cues:
             time.sleep(WARM_UP_S)
             before = receiver.ask("latency 1")
             known = [len(told.micros) for told in cues.told]
-            foreign, cpu = Foreign(self._plan.placement), cpu_ns(gateway)
+            foreign, cpu = Foreign(self._plan.placement), self._cpu()
             time.sleep(self._plan.seconds)
-            after, cpu = receiver.ask("snap"), cpu_ns(gateway) - cpu
+            after, cpu = receiver.ask("snap"), self._cpu() - cpu
             share = foreign.share(cpu)
             expected = (receiver.ask("stop")["sent"] - before["sent"]) * self._plan.viewers
             end = self._last_ones(expected)
@@ -113,6 +114,9 @@ class Evening:
                 "receiver_cpu": (after["cpu_ns"] - before["cpu_ns"]) / (after["wall_ns"] - before["wall_ns"]),
             },
         )
+
+    def _cpu(self) -> int:
+        return sum(cpu_ns(pid) for pid in self._server.gateways)
 
     def _last_ones(self, expected: int) -> Answer:
         """The counters once every danmaku was seen by every viewer, or could have been."""

@@ -64,7 +64,7 @@ class Server:
         self._log = (self.data_dir / "bench.log").open("w+b")
         self._process: subprocess.Popen[bytes] | None = None
         self.address = Address("127.0.0.1", 0)
-        self.gateway = 0
+        self.gateways: list[int] = []
         self.backoffice = 0
         self._beside: list[int] = []
         self.room = ""
@@ -152,26 +152,33 @@ class Server:
         raise ServerFailed(f"the server did not get ready: {self.said()}")
 
     def _pin(self, supervisor: int) -> None:
-        """The gateway alone on its CPU; the supervisor, the store and the back office elsewhere."""
+        """The gateways have their CPUs to themselves; the supervisor, the store and the back office have
+        the others."""
         pin(supervisor, self._placement.others)
         self._beside = [supervisor]
         for pid, command in descendants(supervisor).items():
             line = " ".join(command)
             is_gateway = "--role gateway" in line or "--role=gateway" in line
             if is_gateway:
-                self.gateway = pid
+                self.gateways.append(pid)
             elif "--role backoffice" in line or "--role=backoffice" in line:
                 self.backoffice = pid
             if not is_gateway:
                 self._beside.append(pid)
             pin(pid, self._placement.server if is_gateway else self._placement.others)
-        if not self.gateway or not self.backoffice:
+        if not self.gateways or not self.backoffice:
             raise ServerFailed("found no process with `--role gateway` and `--role backoffice`")
 
     @property
     def measured(self) -> list[int]:
-        """The gateway: the process on the CPU under test."""
-        return [self.gateway]
+        """The gateways: the processes on the CPUs under test."""
+        return self.gateways
+
+    @property
+    def gateway(self) -> int:
+        """The only one."""
+        (gateway,) = self.gateways
+        return gateway
 
     @property
     def beside(self) -> list[int]:

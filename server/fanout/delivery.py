@@ -1,4 +1,4 @@
-"""One batch on its way to everybody who was in the room when it began, some sockets at a time.
+"""One batch on its way to everybody who was in a section when it began, some sockets at a time.
 
 A large room takes longer than an order may wait. So its sockets are written in steps, with a turn of
 the event loop between them. Whoever comes meanwhile starts behind this batch, whoever leaves gets
@@ -7,10 +7,18 @@ no more of it, and whoever turns slow before their turn is owed the lossless par
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 
-from server.fanout.lanes import Batch
+from msgspec import Struct
+
+from schemas.codecs import Codec
+from schemas.events import DanmakuSkipped
+from server.fanout import metrics
+from server.fanout.audience import Section
+from server.fanout.frames import FrameMaker
+from server.fanout.lanes import Batch, state_event
 from server.fanout.member import Member
 from server.fanout.roster import Roster
 
@@ -62,3 +70,35 @@ class Delivery:
                 written = self._next if index == self._part else 0
                 return written <= member.slot < part.stop
         return False
+
+
+class Packer:
+    """Makes deliveries; `wall_clock` gives the server's time in milliseconds."""
+
+    def __init__(self, frames: FrameMaker, wall_clock: Callable[[], int]) -> None:
+        self._frames = frames
+        self._wall_clock = wall_clock
+
+    def pack(self, section: Section, batch: Batch) -> Delivery:
+        """Encoded once per codec, framed once per variant."""
+        started = perf_counter()
+        events = self._events(batch)
+        payloads: dict[Codec, list[bytes]] = {}
+        parts = []
+        for roster in section.rosters:
+            codec = roster.variant.codec
+            if codec not in payloads:
+                payloads[codec] = self._frames.payloads(codec, [codec.encode(event) for event in events])
+            messages = self._frames.messages(roster.variant, payloads[codec])
+            metrics.FRAMES.add("full", len(payloads[codec]))
+            parts.append(Part(roster, messages, len(roster)))
+        return Delivery(batch, parts, started)
+
+    def _events(self, batch: Batch) -> list[Struct]:
+        """In the order of their lanes."""
+        events = list(batch.sequenced)
+        if batch.state:
+            events.append(state_event(batch.state, self._wall_clock()))
+        if batch.skipped:
+            events.append(DanmakuSkipped(count=batch.skipped))
+        return [*events, *batch.chat]

@@ -14,6 +14,7 @@ from server.fanout.metrics import CLOSED
 from server.fanout.outbox import Flow, Outbox
 
 if TYPE_CHECKING:
+    from server.fanout.audience import Section
     from server.fanout.roster import Roster
 
 MAX_REASON = 123
@@ -55,7 +56,7 @@ class Link(Protocol):
 class Member:
     """`user` is None for a guest; `control` members also hear the dashboard."""
 
-    __slots__ = ("codec", "control", "link", "outbox", "roster", "slot", "user")
+    __slots__ = ("codec", "control", "link", "outbox", "roster", "section", "slot", "user")
 
     def __init__(self, link: Link, codec: Codec, outbox: Outbox, user: str | None, control: bool) -> None:
         self.link = link
@@ -63,6 +64,7 @@ class Member:
         self.outbox = outbox
         self.user = user
         self.control = control
+        self.section: Section | None = None
         self.roster: Roster | None = None
         self.slot = -1
 

@@ -23,12 +23,12 @@ HURRIED = Counter(
 )
 FLUSH_SECONDS = Histogram(
     "miaodan_fanout_flush_seconds",
-    "Time from a flush's begin until its last socket was written.",
+    "Time from a delivery's begin until its last socket was written.",
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0),
 )
 CHAT_SKIPPED = Counter(
     "miaodan_fanout_chat_skipped_total",
-    "Danmaku not shown, by reason: budget and overflow once per message, slow once per viewer.",
+    "Danmaku not shown, by reason: budget and overflow per section of a room, slow per viewer.",
     ["reason"],
 )
 STATE_MERGED = Counter("miaodan_fanout_state_merged_total", "State updates merged away for slow viewers.")

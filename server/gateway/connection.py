@@ -273,7 +273,6 @@ class Connection:
     def _join(self, hello: Hello, admission: Admission, missed: list[bytes] | None) -> None:
         """Without awaiting: what the welcome says and what the member hears next fit together."""
         room = admission.room
-        room.broadcast.settle()
         self._room = room
         self.member.user = None if admission.is_guest else admission.user.id
         self._replace_oldest(room)

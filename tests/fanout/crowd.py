@@ -167,7 +167,6 @@ class HandRoom:
         member = Member(link, JSON, outbox, user, control=False)
         link.on_pause = lambda: self.broadcast.paused(member)
         link.on_resume = lambda: self.broadcast.resumed(member)
-        self.broadcast.settle()
         self.broadcast.join(member)
         return member, link
 

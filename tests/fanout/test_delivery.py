@@ -15,9 +15,10 @@ from schemas.models import User
 from server.fanout import broadcast as module
 from server.fanout.member import Member
 from server.settings import FanoutSettings
-from tests.fanout.crowd import FakeLink, HandRoom, flowing
+from tests.fanout.crowd import FakeLink, HandRoom, flowing, frames_of
 
 STEP = 3
+MANY = 500
 SETTINGS = FanoutSettings(
     tick_ms=20, state_ms=20, chat_budget=2, soft_mark=1_024, hard_mark=10_000_000, deflate_threshold=200
 )
@@ -26,6 +27,7 @@ SETTINGS = FanoutSettings(
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SOCKETS_AT_ONCE", STEP)
+    monkeypatch.setattr(module, "SECTION", MANY)
 
 
 def unmounted(seq: int, size: int = 1) -> ProductUnmounted:
@@ -145,7 +147,7 @@ def test_a_room_that_emptied_closes_its_holes() -> None:
         member.link.close(1000, "")
     room.broadcast.sequenced(unmounted(1))
     room.calm()
-    (roster,) = room.broadcast._audience.rosters
+    (roster,) = room.broadcast._sections[0].rosters
     assert len(roster) == roster.count == 2
     room.broadcast.sequenced(unmounted(2))
     room.calm()
@@ -154,12 +156,73 @@ def test_a_room_that_emptied_closes_its_holes() -> None:
         assert sequence(link) == [1, 2]
 
 
+def test_what_is_said_while_the_first_are_written_to_is_not_late_for_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "SECTION", STEP)
+    room = HandRoom(SETTINGS)
+    links = [room.join()[1] for _ in range(3 * STEP)]
+    room.turn()
+    room.broadcast.sequenced(unmounted(1))
+    room.turn()
+    room.broadcast.sequenced(unmounted(2))
+    room.turn()
+    room.turn()
+    assert [sequence(link) for link in links[::STEP]] == [[1], [1, 2], [1, 2]]
+    frames = [len(frames_of(bytes(link.wire))) for link in links[::STEP]]
+    assert frames == [1, 1, 1]
+    room.calm()
+    assert all(sequence(link) == [1, 2] for link in links)
+
+
+def test_a_section_that_was_told_for_a_newcomer_is_not_told_nothing_in_its_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "SECTION", STEP)
+    room = HandRoom(SETTINGS)
+    links = [room.join()[1] for _ in range(2 * STEP - 1)]
+    room.turn()
+    room.broadcast.sequenced(unmounted(1))
+    room.turn()
+    _, late = room.join()
+    room.calm()
+    assert sequence(late) == [] and all(sequence(link) == [1] for link in links)
+    assert all(len(frames_of(bytes(link.wire))) == 1 for link in links)
+
+
+def test_a_room_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    room = HandRoom(SETTINGS)
+    _, link = room.join()
+    room.turn()
+    with monkeypatch.context() as broken:
+        broken.setattr(room.sender, "send", lambda *arguments: 1 / 0)
+        room.broadcast.sequenced(unmounted(1))
+        with pytest.raises(ZeroDivisionError):
+            room.turn()
+    room.broadcast.sequenced(unmounted(2))
+    room.calm()
+    assert sequence(link) == [2]
+
+
+def test_a_section_is_filled_before_another_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SECTION", STEP)
+    room = HandRoom(SETTINGS)
+    members = [room.join("ann" if number in (0, 5) else None)[0] for number in range(2 * STEP)]
+    assert [len(section) for section in room.broadcast._sections] == [STEP, STEP]
+    room.broadcast.leave(members[0])
+    room.join()
+    room.join()
+    assert [len(section) for section in room.broadcast._sections] == [STEP, STEP, 1]
+    assert room.broadcast.of_user("ann") == [members[5]] and len(room.broadcast) == 2 * STEP + 1
+
+
 class RoomMachine(RuleBasedStateMachine):
     """Whatever comes between the steps: every member hears every sequenced event from its joining on,
     once and in order, and whoever stays is told of each danmaku or that it was skipped."""
 
     def __init__(self) -> None:
         super().__init__()
+        setattr(module, "SECTION", 5)  # noqa: B010 - the fixture puts it back
         self.room = HandRoom(SETTINGS)
         self.seq = 0
         self.said = 0
@@ -227,13 +290,14 @@ class RoomMachine(RuleBasedStateMachine):
         self.room.calm()
         for _, link, since in self.members:
             assert sequence(link) == list(range(since + 1, self.seq + 1))
+            assert b"[]" not in frames_of(bytes(link.wire)), "a frame with nothing to tell"
         for _, link in self.residents:
             events = link.events()
             heard = sum(event["type"] == "danmaku" for event in events)
             skipped = sum(event["count"] for event in events if event["type"] == "danmaku.skipped")
             assert heard + skipped == self.said
             online = [event["online"] for event in events if "online" in event]
-            latest = self.room.broadcast._lanes.latest.get(("online", ""))
+            latest = self.room.broadcast._sections[0].lanes.latest.get(("online", ""))
             assert online[-1:] == ([] if latest is None else [latest])
 
 
