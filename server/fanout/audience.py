@@ -15,7 +15,7 @@ from server.fanout.outbox import Flow
 from server.fanout.roster import DirectRoster, Roster
 from server.fanout.sender import Sender
 
-SECTION = 2_048
+SECTION = 1_024
 """Members of a section."""
 
 

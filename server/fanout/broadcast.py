@@ -34,8 +34,8 @@ from server.settings import FanoutSettings
 
 SEQUENCED_PENDING = 256
 """Lossless events that may wait for a tick; the next one flushes."""
-SOCKETS_AT_ONCE = 512
-"""Sockets written in one turn of the loop: two or three milliseconds, which an order may have to wait."""
+SOCKETS_AT_ONCE = 256
+"""Sockets written in one turn of the loop: one or two milliseconds, which an order may have to wait."""
 DELIVERIES = 4
 """Deliveries of a room under way at a time; with one more the oldest is finished at once."""
 
