@@ -115,3 +115,5 @@ class Ready(Wire):
     store: bool
     ledger: bool
     draining: bool
+    degraded: bool = False
+    """Ready, but the ledger is away: orders are taken, order lists are not served."""

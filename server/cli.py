@@ -16,6 +16,8 @@ import click
 from schemas.codes import Role as TokenRole
 from server.ops import configuration
 from server.ops.logs import configure_logs
+from server.orders.database import ledger_url, parse_url
+from server.orders.errors import BadDatabaseUrl, LedgerError
 from server.processes.listener import CannotListen
 from server.processes.lock import DataDirInUse
 from server.processes.serve import Role, resolved_settings, serve
@@ -38,7 +40,7 @@ FLAGS: dict[str, tuple[str, Any, str]] = {
     "ssl_certfile": ("server.ssl_certfile", str, "Certificate chain (PEM), to serve https and wss."),
     "ssl_keyfile": ("server.ssl_keyfile", str, "The certificate's private key (PEM)."),
     "redis_url": ("server.redis_url", str, "A Valkey or Redis instead of the embedded one."),
-    "database_url": ("server.database_url", str, "A ledger database instead of SQLite."),
+    "database_url": ("server.database_url", str, "The ledger: postgresql://… instead of SQLite."),
     "log_format": ("server.log_format", str, "console or json."),
     "log_level": ("server.log_level", str, "debug, info, warning, error or critical."),
 }
@@ -78,7 +80,12 @@ def load_settings(config: Path | None, flags: dict[str, object]) -> Settings:
 
 
 def check_settings(settings: Settings) -> None:
-    """What a value alone does not show: origins that are none, files that cannot be used."""
+    """What a value alone does not show: origins that are none, files that cannot be used, a database that
+    no ledger can be kept in."""
+    try:
+        parse_url(ledger_url(settings.server))
+    except BadDatabaseUrl as error:
+        raise click.ClickException(str(error)) from error
     try:
         Origins(settings.server.allowed_origins)
     except ValueError as error:
@@ -199,14 +206,13 @@ def audit_command(settings: Settings) -> None:
     do not; 2 where there is nothing to audit or it cannot be done.
     """
     from redis.exceptions import RedisError  # noqa: PLC0415
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
     from server.processes.auditing import NothingToAudit, audit  # noqa: PLC0415
 
     configure_logs(settings.server.log_format, "warning", role="audit")
     try:
         report = audit(settings)
-    except (*EXPECTED, NothingToAudit, RedisError, SQLAlchemyError, ValueError) as error:
+    except (*EXPECTED, NothingToAudit, RedisError, LedgerError, BadDatabaseUrl) as error:
         click.echo(f"miaodan: no audit: {error}", err=True)
         sys.exit(2)
     click.echo(report.to_json())

@@ -150,13 +150,14 @@ class LedgerBooks:
             func.sum(orders.c.amount),
         ).group_by(orders.c.room, orders.c.pool, orders.c.user_id, orders.c.status)
         for room, pool, user, status, count, quantity, amount in await self._connection.execute(sums):
-            self.pool(room, pool).add(user, OrderStatus(status), count, quantity, amount)
+            # PostgreSQL adds big integers up as decimals.
+            self.pool(room, pool).add(user, OrderStatus(status), count, int(quantity), int(amount))
         movements = stock_movements.c
         given = select(movements.room, movements.pool, func.sum(movements.delta)).group_by(
             movements.room, movements.pool
         )
         for room, pool, total in await self._connection.execute(given):
-            self.pool(room, pool).total += total
+            self.pool(room, pool).total += int(total)
 
     def pool(self, room: str, ref: str) -> LedgerPool:
         return self.pools.setdefault((room, ref), LedgerPool())

@@ -6,12 +6,14 @@ import asyncio
 import json
 
 import pytest
+from sqlalchemy import delete
 
 from schemas.codes import OrderStatus
 from server.orders.audit import AuditReport, audit
 from server.orders.consumer import LedgerConsumer
 from server.orders.keys import PoolKeys
 from server.orders.ledger import Ledger
+from server.orders.tables import order_history
 from tests.orders.shop import ROOM, SETTINGS, Shop, accepted
 
 pytestmark = pytest.mark.anyio
@@ -93,9 +95,9 @@ async def test_a_store_that_came_back_empty(open_shop: Shop, ledger: Ledger) -> 
 async def test_a_ledger_that_lost_a_row(open_shop: Shop, ledger: Ledger) -> None:
     order = await open_shop.order("eve", "cup", pay=True)
     await LedgerConsumer(open_shop.store, ledger, SETTINGS).drain()
-    async with ledger._writing() as connection:
-        forget = "DELETE FROM order_history WHERE version = 1 AND order_id = ?"
-        await connection.exec_driver_sql(forget, (order.order,))
+    async with ledger.database.writing() as connection:
+        first = (order_history.c.version == 1, order_history.c.order_id == order.order)
+        await connection.execute(delete(order_history).where(*first))
     assert named(await audit(open_shop.store, ledger, SETTINGS)) == {("r/sku/cup", "history")}
 
 

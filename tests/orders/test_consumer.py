@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
-from sqlalchemy.exc import OperationalError
 
 from schemas.codes import OrderStatus
 from server.orders.audit import audit
 from server.orders.consumer import GROUP, RETAIN_MS, Delivery, LedgerConsumer
+from server.orders.errors import LedgerUnavailable
 from server.orders.ledger import Ledger
 from server.orders.metrics import LEDGER_ENTRIES
 from tests.orders.shop import ROOM, SETTINGS, Shop, accepted
@@ -160,7 +160,7 @@ async def test_a_database_in_trouble_acknowledges_nothing(
 ) -> None:
     await a_busy_day(shop)
     one = consumer(shop, ledger)
-    write, failures = ledger.write, [OperationalError("INSERT", {}, Exception("disk full"))]
+    write, failures = ledger.write, [LedgerUnavailable("disk full")]
 
     async def flaky(*arguments: Any) -> None:
         if failures:
@@ -168,7 +168,7 @@ async def test_a_database_in_trouble_acknowledges_nothing(
         await write(*arguments)
 
     monkeypatch.setattr(ledger, "write", flaky)
-    with pytest.raises(OperationalError):
+    with pytest.raises(LedgerUnavailable):
         await one.step()
     assert await pending(shop) > 0 and await rows(ledger, "parked_entries") == []
     one._claimed_at = 0.0
