@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from schemas.codes import Role as TokenRole
 from server.ops import configuration
@@ -219,6 +220,68 @@ def audit_command(settings: Settings) -> None:
     for problem in report.problems:
         click.echo(f"miaodan: pool {problem.pool}: {problem.message}", err=True)
     sys.exit(0 if report.ok else 1)
+
+
+@main.group("ledger")
+def ledger_group() -> None:
+    """What is written for good."""
+
+
+@ledger_group.group("parked")
+def parked_group() -> None:
+    """Outbox entries that could not be written to the ledger, each for a person to look at."""
+
+
+def _on_parked(work: Callable[[], object]) -> None:
+    """Print what it returns as JSON; exit code 1 and a sentence where it cannot be done."""
+    from server.processes.parking import NothingParked  # noqa: PLC0415
+
+    try:
+        click.echo(msgspec.json.format(msgspec.json.encode(work())))
+    except (NothingParked, LedgerError, BadDatabaseUrl, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@parked_group.command("list")
+@settings_flags("data_dir", "database_url")
+def parked_list(settings: Settings) -> None:
+    """Print them as a JSON array: id, fields, and the error that stood in the way."""
+    from server.processes import parking  # noqa: PLC0415
+
+    configure_logs(settings.server.log_format, "warning", role="ledger")
+    _on_parked(lambda: parking.listed(settings))
+
+
+@parked_group.command("retry")
+@settings_flags("data_dir", "database_url")
+@click.argument("ids", nargs=-1, required=True)
+def parked_retry(settings: Settings, ids: tuple[str, ...]) -> None:
+    """Write the entries IDS again, as after an upgrade; what still cannot be written stays. `all`: all."""
+    from server.processes import parking  # noqa: PLC0415
+
+    configure_logs(settings.server.log_format, "warning", role="ledger")
+    refused: list[parking.ParkedEntry] = []
+
+    def retry() -> object:
+        written, left = parking.retry(settings, ids)
+        refused.extend(left)
+        return written
+
+    _on_parked(retry)
+    for entry in refused:
+        click.echo(f"miaodan: {entry.id} stays parked: {entry.error}", err=True)
+    sys.exit(1 if refused else 0)
+
+
+@parked_group.command("drop")
+@settings_flags("data_dir", "database_url")
+@click.argument("ids", nargs=-1, required=True)
+def parked_drop(settings: Settings, ids: tuple[str, ...]) -> None:
+    """Forget the entries IDS, which will never be in the ledger; prints them a last time."""
+    from server.processes import parking  # noqa: PLC0415
+
+    configure_logs(settings.server.log_format, "warning", role="ledger")
+    _on_parked(lambda: parking.drop(settings, ids))
 
 
 @main.command("schema")

@@ -25,8 +25,8 @@ def find_programs() -> Path | None:
     """The folder of `postgres` and `initdb`; Debian keeps it off PATH."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[4]))
     on_path = shutil.which("postgres")
-    for program in [*reversed(found), *([on_path] if on_path else [])]:
-        folder = Path(program).resolve().parent
+    for program in [*reversed(found), *([Path(on_path)] if on_path else [])]:
+        folder = program.resolve().parent
         if (folder / "initdb").exists():
             return folder
     return None
@@ -79,14 +79,8 @@ class Postgres:
                 self._tied(
                     *(str(self._programs / "postgres"), "-D", str(self.directory / "data")),
                     # No power cut here: a killed server finds its files as it left them.
-                    *(
-                        "-c",
-                        "fsync=off",
-                        "-c",
-                        "listen_addresses=",
-                        "-c",
-                        f"unix_socket_directories={self.directory}",
-                    ),
+                    *("-c", "fsync=off", "-c", "listen_addresses="),
+                    *("-c", f"unix_socket_directories={self.directory}"),
                 ),
                 stdout=output,
                 stderr=output,
@@ -154,9 +148,13 @@ class Postgres:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def stop(self) -> None:
         """Clients are cut off."""
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None and self.running:
             self.resume()
             self._process.send_signal(signal.SIGINT)
             try:

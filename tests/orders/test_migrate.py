@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -112,8 +113,6 @@ async def test_a_failed_revision_leaves_nothing_behind(
         command_upgrade(*arguments)  # type: ignore[arg-type]
         raise RuntimeError("the power is gone")
 
-    from server.orders.migrate import command
-
     command_upgrade = command.upgrade
     with monkeypatch.context() as patched:
         patched.setattr(command, "upgrade", broken)
@@ -150,7 +149,7 @@ async def test_processes_that_start_at_once_do_it_once(database_url: str, anyio_
         assert starter.stdin is not None
         starter.stdin.write("go\n")
         starter.stdin.flush()
-    said = [await asyncio.to_thread(lambda one=starter: one.communicate()[0]) for starter in starters]
+    said = [(await asyncio.to_thread(starter.communicate))[0] for starter in starters]
     assert [starter.returncode for starter in starters] == [0, 0, 0], said
     assert sum("the ledger's tables are up to date" in text for text in said) == 1, said
     ledger = Ledger(database_url)
