@@ -116,4 +116,4 @@ class Ready(Wire):
     ledger: bool
     draining: bool
     degraded: bool = False
-    """Ready, but the ledger is away: orders are taken, order lists are not served."""
+    """Ready, but the ledger is away or far behind: orders are taken, order lists are old or not served."""

@@ -238,8 +238,8 @@ def _ready() -> Schema:
         "tags": ["operations"],
         "summary": "Whether to send traffic here",
         "description": (
-            "The store is reachable and the server is not draining. Without its ledger it is ready and"
-            " degraded: orders are taken and written to the ledger once that is back."
+            "The store is reachable and the server is not draining. Where its ledger is away or"
+            " more than 30 s behind, it is ready and degraded: orders are taken and written there later."
         ),
         "security": _NO_TOKEN,
         "responses": {

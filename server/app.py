@@ -33,7 +33,7 @@ from server.gateway.http import Api, error_response
 from server.gateway.server import GatewayServer, configure
 from server.gateway.upkeep import drain, sweep
 from server.ops.health import Probe
-from server.orders.backlog import BacklogWatch
+from server.orders.backlog import BacklogWatch, LedgerCheck
 from server.orders.consumer import LedgerConsumer
 from server.orders.database import ledger_url
 from server.orders.errors import LedgerError
@@ -160,7 +160,13 @@ class Gateway:
             settings.payments.webhook_secret or load_key(data_dir, WEBHOOK_KEY_FILE),
             tolerance_ms=settings.payments.webhook_tolerance_ms,
         )
-        self._api = Api(self.door, self._ledger, desk, Probe(client.ping), Probe(self._ledger.ping))
+        self._api = Api(
+            self.door,
+            self._ledger,
+            desk,
+            Probe(client.ping),
+            Probe(LedgerCheck(client, self._ledger, settings.orders), fresh_ms=1_000),
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     def application(self) -> Starlette:

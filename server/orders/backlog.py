@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from msgspec import Struct
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from server.orders.consumer import GROUP
 from server.orders.keys import KeyBook
@@ -16,6 +16,8 @@ from server.orders.metrics import LEDGER_BACKLOG, LEDGER_LAG, LEDGER_PARKED, SWE
 from server.settings import OrderSettings
 
 _EVERY = 1.0
+BEHIND_SECONDS = 30.0
+"""From here on a node is degraded. More than it takes to notice a dead consumer and take its entries over."""
 
 
 class Backlog(Struct, frozen=True):
@@ -52,6 +54,36 @@ async def _behind(client: Redis, stream: str) -> tuple[int, list[int]]:
     behind = await client.xlen(stream) if group is None else group["lag"]
     count = pending + (len(first) if behind is None else behind)  # None: the store cannot tell
     return count, [int(head.partition(b"-")[0]) for head in heads]
+
+
+class LedgerBehind(Exception):
+    """`seconds`: the age of the oldest entry it does not have."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"the ledger is {self.seconds:.0f} s behind"
+
+
+class LedgerCheck:
+    """Whether the ledger can be read and is kept up to date, whoever does that."""
+
+    def __init__(self, client: Redis, ledger: Ledger, settings: OrderSettings) -> None:
+        self._client = client
+        self._ledger = ledger
+        self._streams = [partition.outbox for partition in KeyBook(settings.partitions).partitions]
+
+    async def __call__(self) -> None:
+        """Raises LedgerError, LedgerBehind."""
+        await self._ledger.ping()
+        try:
+            found = await backlog(self._client, self._streams)
+        except (RedisError, OSError):
+            return  # the store's trouble, which is told elsewhere
+        if found.seconds > BEHIND_SECONDS:
+            raise LedgerBehind(found.seconds)
 
 
 class BacklogWatch:

@@ -7,6 +7,7 @@ asyncpg, where each operation has a bound: a server that hangs is unavailable, n
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,6 +34,7 @@ from server.settings import ServerSettings
 
 _BUSY_MS = 10_000
 _CONNECT_SECONDS = 5.0
+_GOODBYE_SECONDS = 2.0
 _POOL, _POOL_SECONDS = 5, 5.0
 _WRITES = "miaodan_writes"
 _OPTIONS = frozenset({"host", "port", "ssl", "sslmode"})
@@ -117,7 +119,10 @@ class Database:
             event.listen(self._engine.sync_engine, "begin", _begin)
 
     async def stop(self) -> None:
-        await self._engine.dispose()
+        """Close all connections; a server that does not say goodbye is left."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_SECONDS if self.remote else None):
+                await self._engine.dispose()
 
     @asynccontextmanager
     async def reading(self, seconds: float | None = None) -> AsyncIterator[AsyncConnection]:

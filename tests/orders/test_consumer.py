@@ -11,11 +11,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from schemas.codes import OrderStatus
 from server.orders.audit import audit
-from server.orders.backlog import Backlog, BacklogWatch, backlog
+from server.orders.backlog import Backlog, BacklogWatch, LedgerBehind, LedgerCheck, backlog
 from server.orders.consumer import GROUP, RETAIN_MS, Delivery, LedgerConsumer
 from server.orders.errors import LedgerUnavailable
 from server.orders.ledger import Ledger
 from server.orders.metrics import LEDGER_BACKLOG, LEDGER_ENTRIES, LEDGER_ERRORS, LEDGER_LAG, LEDGER_PARKED
+from server.valkey import store_time
 from tests.orders.shop import ROOM, SETTINGS, Shop, accepted
 
 pytestmark = pytest.mark.anyio
@@ -228,6 +229,20 @@ async def test_the_watch_tells(shop: Shop, ledger: Ledger) -> None:
     await watch.step()
     assert LEDGER_BACKLOG._value.get() == 0 == LEDGER_LAG._value.get()
     assert LEDGER_PARKED._value.get() == 1
+
+
+async def test_a_ledger_that_nobody_writes_is_no_ledger(
+    shop: Shop, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = LedgerCheck(shop.store, ledger, SETTINGS)
+    await a_busy_day(shop)
+    await check()
+    monkeypatch.setattr("server.orders.backlog.BEHIND_SECONDS", 0.0)
+    await shop.clock_reaches(await store_time(shop.store) + 2)
+    with pytest.raises(LedgerBehind, match="the ledger is 0 s behind"):
+        await check()
+    await consumer(shop, ledger).drain()
+    await check()
 
 
 async def test_it_runs_on_when_the_store_lost_its_groups(

@@ -96,7 +96,13 @@ async def test_a_server_that_hangs_is_not_waited_for(postgres: Postgres, anyio_b
     finally:
         postgres.resume()
     await ledger.ping()
-    await ledger.stop()
+    postgres.pause()
+    try:
+        started = time.monotonic()
+        await ledger.stop()
+        assert time.monotonic() - started < 10, "nor is its goodbye waited for"
+    finally:
+        postgres.resume()
 
 
 async def test_connections_of_a_killed_server_are_replaced(postgres: Postgres, anyio_backend: str) -> None:
