@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -118,6 +119,19 @@ class Database:
             event.listen(self._engine.sync_engine, "connect", _prepare)
             event.listen(self._engine.sync_engine, "begin", _begin)
 
+    async def check(self) -> None:
+        """Raises LedgerUnavailable where SQLite's file cannot be opened.
+
+        Found out without aiosqlite, whose thread outlives a connection that failed and complains where
+        the loop has ended meanwhile.
+        """
+        if self.remote:
+            return
+        try:
+            await asyncio.to_thread(_open, self._engine.url.database or "")
+        except sqlite3.Error as error:
+            raise LedgerUnavailable(str(error)) from error
+
     async def stop(self) -> None:
         """Close all connections; a server that does not say goodbye is left."""
         with contextlib.suppress(TimeoutError):
@@ -184,6 +198,11 @@ def _told(error: SQLAlchemyError) -> Exception:
 def _not_sent(error: SQLAlchemyError, origin: BaseException | None) -> bool:
     """Whether the driver could not put a value in the database's form: asyncpg raises a ValueError."""
     return isinstance(error, InterfaceError) and isinstance(getattr(origin, "__cause__", None), ValueError)
+
+
+def _open(path: str) -> None:
+    with contextlib.closing(sqlite3.connect(path, timeout=_BUSY_MS / 1000)) as connection:
+        connection.execute("PRAGMA schema_version")  # reads the file
 
 
 def _prepare(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:

@@ -47,6 +47,7 @@ def configuration() -> Config:
 async def migrate(database: Database) -> None:
     """Make what is missing, bring up to date what is there. Raises LedgerError."""
     config = configuration()
+    await database.check()
     async with database.reading(_LOOK_SECONDS) as connection:
         current = await connection.run_sync(revision)
     if current != ScriptDirectory.from_config(config).get_current_head():

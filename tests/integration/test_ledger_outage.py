@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.postgres import Postgres
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "limits__orders_per_second": 0,
     "limits__commands_per_second": 0,
     "payments__sandbox_latency_ms": 5,
