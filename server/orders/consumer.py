@@ -51,6 +51,7 @@ class Delivery(Struct, frozen=True):
 class LedgerConsumer:
     """One consumer of the group; any number may run.
 
+    `count`: entries taken of each partition at once, fewer for a while after a failure.
     `claim_idle_ms`: after this long without an acknowledgement another's entries are taken over.
     """
 
@@ -69,7 +70,7 @@ class LedgerConsumer:
         self._ledger = ledger
         self._streams = [partition.outbox for partition in KeyBook(settings.partitions).partitions]
         self.name = name or f"ledger-{os.getpid()}-{uuid7().hex[-8:]}"
-        self._count = count
+        self._most = self._take = count
         self._block = block_ms
         self._claim_idle = claim_idle_ms
         self._ready = False
@@ -83,6 +84,7 @@ class LedgerConsumer:
     def _failed(self, error: Exception) -> None:
         self._ready = False  # the store may have come back without the group, the database without tables
         self._interrupted = True
+        self._take = max(1, self._take // 2)  # it may have been too much for a slow database
         LEDGER_ERRORS.labels("database" if isinstance(error, LedgerError) else "store").inc()
 
     async def step(self) -> int:
@@ -137,14 +139,14 @@ class LedgerConsumer:
         """Entries that this consumer took and did not acknowledge."""
         own = dict.fromkeys(self._streams, "0")
         return _deliveries(
-            await self._client.xreadgroup(GROUP, self.name, cast("dict[Any, Any]", own), self._count)
+            await self._client.xreadgroup(GROUP, self.name, cast("dict[Any, Any]", own), self._take)
         )
 
     async def read(self, *, block: bool = True) -> list[Delivery]:
         """New entries of all partitions, oldest first within each."""
         wanted = dict.fromkeys(self._streams, ">")
         found = await self._client.xreadgroup(
-            GROUP, self.name, cast("dict[Any, Any]", wanted), self._count, self._block if block else None
+            GROUP, self.name, cast("dict[Any, Any]", wanted), self._take, self._block if block else None
         )
         return _deliveries(found)
 
@@ -153,7 +155,7 @@ class LedgerConsumer:
         taken = []
         for stream in self._streams:
             reply = await self._client.xautoclaim(
-                stream, GROUP, self.name, self._claim_idle, "0-0", self._count
+                stream, GROUP, self.name, self._claim_idle, "0-0", self._take
             )
             entries = reply[1]
             taken += [Delivery(stream, entry.decode(), fields) for entry, fields in entries if fields]
@@ -225,6 +227,7 @@ class LedgerConsumer:
         if deliveries:
             await self.write(deliveries)
             await self.acknowledge(deliveries)
+            self._take = min(self._most, self._take * 2)
 
 
 def _deliveries(found: object) -> list[Delivery]:

@@ -212,6 +212,31 @@ async def test_while_the_database_is_away_nothing_new_is_taken(
     assert await backlog(shop.store, [outbox(shop), "{p99}:outbox"]) == Backlog(0, 0.0)
 
 
+async def test_what_is_too_much_at_once_is_written_in_parts(
+    shop: Shop, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        await shop.mount(sku=f"s{number}", stock=1)
+    write, sizes = ledger.write, []
+
+    async def slow(entries: Any, parked: Any = ()) -> None:
+        sizes.append(len(entries))
+        if len(entries) > 5:
+            raise LedgerUnavailable("it did not answer in time")
+        await write(entries, parked)
+
+    monkeypatch.setattr(ledger, "write", slow)
+    monkeypatch.setattr("server.orders.loops._FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("server.orders.loops._LONGEST_PAUSE", 0.001)
+    running = asyncio.create_task(consumer(shop, ledger, count=32, claim_idle_ms=3_600_000).run())
+    async with asyncio.timeout(10):
+        while (await backlog(shop.store, [outbox(shop)])).entries:
+            await asyncio.sleep(0.001)
+    running.cancel()
+    assert sizes[:4] == [32, 16, 8, 4]
+    assert len(await rows(ledger, "stock_movements")) == 40
+
+
 async def test_the_backlog_counts_what_no_consumer_was_there_for(shop: Shop) -> None:
     await a_busy_day(shop)
     everything = await shop.store.xlen(outbox(shop))
