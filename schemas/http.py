@@ -115,3 +115,5 @@ class Ready(Wire):
     store: bool
     ledger: bool
     draining: bool
+    degraded: bool = False
+    """Ready, but the ledger is away or far behind: orders are taken, order lists are old or not served."""

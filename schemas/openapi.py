@@ -237,7 +237,10 @@ def _ready() -> Schema:
         "operationId": "getReady",
         "tags": ["operations"],
         "summary": "Whether to send traffic here",
-        "description": "Store and ledger are reachable and the server is not draining.",
+        "description": (
+            "The store is reachable and the server is not draining. Where its ledger is away or"
+            " more than 30 s behind, it is ready and degraded: orders are taken and written there later."
+        ),
         "security": _NO_TOKEN,
         "responses": {
             "200": _answer("Ready", "Send traffic."),

@@ -33,8 +33,11 @@ from server.gateway.http import Api, error_response
 from server.gateway.server import GatewayServer, configure
 from server.gateway.upkeep import drain, sweep
 from server.ops.health import Probe
+from server.orders.backlog import BacklogWatch, LedgerCheck
 from server.orders.consumer import LedgerConsumer
-from server.orders.ledger import Ledger, ledger_url
+from server.orders.database import ledger_url
+from server.orders.errors import LedgerError
+from server.orders.ledger import Ledger
 from server.orders.payments import PaymentDesk, SandboxProvider
 from server.orders.records import decode_order
 from server.orders.service import OrderService
@@ -57,6 +60,8 @@ from server.valkey import StoreUnavailable, connect, embedded_url
 log = structlog.get_logger("miaodan")
 
 BACKOFFICE_NICENESS = 5
+LAST_WRITES_SECONDS = 10.0
+"""How long a back office that stops may take to bring the ledger up to date."""
 GC_THRESHOLDS = (100_000, 50, 1_000)
 WEBHOOK_KEY_FILE = "webhook.key"
 
@@ -155,7 +160,13 @@ class Gateway:
             settings.payments.webhook_secret or load_key(data_dir, WEBHOOK_KEY_FILE),
             tolerance_ms=settings.payments.webhook_tolerance_ms,
         )
-        self._api = Api(self.door, self._ledger, desk, Probe(client.ping), Probe(self._ledger.ping))
+        self._api = Api(
+            self.door,
+            self._ledger,
+            desk,
+            Probe(client.ping),
+            Probe(LedgerCheck(client, self._ledger, settings.orders), fresh_ms=1_000),
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     def application(self) -> Starlette:
@@ -183,7 +194,6 @@ class Gateway:
             await self._clock.measure()
         except (RedisError, StoreUnavailable, OSError) as error:
             log.warning("starting without the store: /ready says so until it is back", error=str(error))
-        await self._ledger.start()
         await self._orders.start()
         await self._bus.start()
         await self._rooms.start()
@@ -254,7 +264,6 @@ def run_gateway(settings: Settings, fd: int | None) -> int:
 async def _backoffice(settings: Settings) -> None:
     client = connect(store_url(settings), name="miaodan-backoffice")
     ledger = Ledger(ledger_url(settings.server))
-    await ledger.start()
     orders = OrderService(client, settings.orders, SandboxProvider(settings.payments.sandbox_latency_ms))
     await orders.start()
     consumer = LedgerConsumer(client, ledger, settings.orders)
@@ -265,6 +274,7 @@ async def _backoffice(settings: Settings) -> None:
         loop.add_signal_handler(signum, stop.set)
     tasks = [
         loop.create_task(consumer.run(), name="ledger consumer"),
+        loop.create_task(BacklogWatch(client, ledger, settings.orders).run(), name="ledger watch"),
         loop.create_task(HoldSweeper(client, settings.orders).run(), name="hold sweeper"),
         loop.create_task(ReturnSweeper(orders, client, settings.orders).run(), name="return sweeper"),
         loop.create_task(SaleClock(room_log, orders, settings.orders).run(), name="sale clock"),
@@ -276,8 +286,11 @@ async def _backoffice(settings: Settings) -> None:
     for task in [*tasks, waiter]:
         task.cancel()
     await asyncio.gather(*tasks, waiter, return_exceptions=True)
-    with contextlib.suppress(RedisError, StoreUnavailable, OSError):
-        await consumer.drain()
+    try:
+        async with asyncio.timeout(LAST_WRITES_SECONDS):
+            await consumer.drain()
+    except (RedisError, StoreUnavailable, LedgerError, OSError) as error:  # TimeoutError is an OSError
+        log.warning("the outbox keeps what the ledger does not have yet", reason=str(error))
     await orders.stop()
     await ledger.stop()
     await client.aclose()

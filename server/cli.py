@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from schemas.codes import Role as TokenRole
 from server.ops import configuration
 from server.ops.logs import configure_logs
+from server.orders.database import ledger_url, parse_url
+from server.orders.errors import BadDatabaseUrl, LedgerError
 from server.processes.listener import CannotListen
 from server.processes.lock import DataDirInUse
 from server.processes.serve import Role, resolved_settings, serve
@@ -38,7 +41,7 @@ FLAGS: dict[str, tuple[str, Any, str]] = {
     "ssl_certfile": ("server.ssl_certfile", str, "Certificate chain (PEM), to serve https and wss."),
     "ssl_keyfile": ("server.ssl_keyfile", str, "The certificate's private key (PEM)."),
     "redis_url": ("server.redis_url", str, "A Valkey or Redis instead of the embedded one."),
-    "database_url": ("server.database_url", str, "A ledger database instead of SQLite."),
+    "database_url": ("server.database_url", str, "The ledger: postgresql://… instead of SQLite."),
     "log_format": ("server.log_format", str, "console or json."),
     "log_level": ("server.log_level", str, "debug, info, warning, error or critical."),
 }
@@ -78,7 +81,12 @@ def load_settings(config: Path | None, flags: dict[str, object]) -> Settings:
 
 
 def check_settings(settings: Settings) -> None:
-    """What a value alone does not show: origins that are none, files that cannot be used."""
+    """What a value alone does not show: origins that are none, files that cannot be used, a database that
+    no ledger can be kept in."""
+    try:
+        parse_url(ledger_url(settings.server))
+    except BadDatabaseUrl as error:
+        raise click.ClickException(str(error)) from error
     try:
         Origins(settings.server.allowed_origins)
     except ValueError as error:
@@ -199,20 +207,81 @@ def audit_command(settings: Settings) -> None:
     do not; 2 where there is nothing to audit or it cannot be done.
     """
     from redis.exceptions import RedisError  # noqa: PLC0415
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
     from server.processes.auditing import NothingToAudit, audit  # noqa: PLC0415
 
     configure_logs(settings.server.log_format, "warning", role="audit")
     try:
         report = audit(settings)
-    except (*EXPECTED, NothingToAudit, RedisError, SQLAlchemyError, ValueError) as error:
+    except (*EXPECTED, NothingToAudit, RedisError, LedgerError, BadDatabaseUrl) as error:
         click.echo(f"miaodan: no audit: {error}", err=True)
         sys.exit(2)
     click.echo(report.to_json())
     for problem in report.problems:
         click.echo(f"miaodan: pool {problem.pool}: {problem.message}", err=True)
     sys.exit(0 if report.ok else 1)
+
+
+@main.group("ledger")
+def ledger_group() -> None:
+    """What is written for good."""
+
+
+@ledger_group.group("parked")
+def parked_group() -> None:
+    """Outbox entries that could not be written to the ledger, each for a person to look at."""
+
+
+def _on_parked(work: Callable[[], object]) -> None:
+    """Print what it returns as JSON; exit code 1 and a sentence where it cannot be done."""
+    from server.processes.parking import NothingParked  # noqa: PLC0415
+
+    try:
+        click.echo(msgspec.json.format(msgspec.json.encode(work())))
+    except (NothingParked, LedgerError, BadDatabaseUrl, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@parked_group.command("list")
+@settings_flags("data_dir", "database_url")
+def parked_list(settings: Settings) -> None:
+    """Print them as a JSON array: id, fields, and the error that stood in the way."""
+    from server.processes import parking  # noqa: PLC0415
+
+    configure_logs(settings.server.log_format, "warning", role="ledger")
+    _on_parked(lambda: parking.listed(settings))
+
+
+@parked_group.command("retry")
+@settings_flags("data_dir", "database_url")
+@click.argument("ids", nargs=-1, required=True)
+def parked_retry(settings: Settings, ids: tuple[str, ...]) -> None:
+    """Write the entries IDS again, as after an upgrade; what still cannot be written stays. `all`: all."""
+    from server.processes import parking  # noqa: PLC0415
+
+    configure_logs(settings.server.log_format, "warning", role="ledger")
+    refused: list[parking.ParkedEntry] = []
+
+    def retry() -> object:
+        written, left = parking.retry(settings, ids)
+        refused.extend(left)
+        return written
+
+    _on_parked(retry)
+    for entry in refused:
+        click.echo(f"miaodan: {entry.id} stays parked: {entry.error}", err=True)
+    sys.exit(1 if refused else 0)
+
+
+@parked_group.command("drop")
+@settings_flags("data_dir", "database_url")
+@click.argument("ids", nargs=-1, required=True)
+def parked_drop(settings: Settings, ids: tuple[str, ...]) -> None:
+    """Forget the entries IDS, which will never be in the ledger; prints them a last time."""
+    from server.processes import parking  # noqa: PLC0415
+
+    configure_logs(settings.server.log_format, "warning", role="ledger")
+    _on_parked(lambda: parking.drop(settings, ids))
 
 
 @main.command("schema")

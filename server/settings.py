@@ -39,7 +39,8 @@ class ServerSettings(Struct, kw_only=True, frozen=True):
     redis_url: str = ""
     """Empty: the embedded Valkey under `data_dir`."""
     database_url: str = ""
-    """Empty: SQLite under `data_dir`."""
+    """Empty: SQLite under `data_dir`; else `postgresql://USER:PASSWORD@HOST/DATABASE` (options `sslmode`,
+    `host`, `port`) or `sqlite:////PATH`."""
     ssl_certfile: str = ""
     """Certificate chain (PEM), with which a gateway serves https and wss. Read when it starts."""
     ssl_keyfile: str = ""

@@ -13,6 +13,7 @@ from blockbuster import blockbuster_ctx
 from redis.asyncio import Redis
 
 from server.valkey import EmbeddedValkey, connect
+from tests.postgres import Postgres, find_programs
 
 STORE = "MIAODAN_TEST_STORE"
 
@@ -57,3 +58,19 @@ async def store(store_url: str, anyio_backend: str) -> AsyncIterator[Redis]:
     await client.flushall()
     yield client
     await client.aclose()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL that runs; a test that breaks it mends it. One per test session."""
+    programs = find_programs()
+    if programs is None:
+        if os.environ.get("MIAODAN_CI"):
+            pytest.fail("PostgreSQL is not installed, and CI proves the ledger on it")
+        pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
+    server = Postgres(programs)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()

@@ -63,10 +63,6 @@ class LiveServer:
 
     def start(self) -> None:
         """Until /ready answers 200. A second start keeps the port."""
-        environment = {
-            **os.environ,
-            **{f"MIAODAN_{name.upper()}": _text(value) for name, value in self._settings.items()},
-        }
         self._process = subprocess.Popen(
             [
                 sys.executable,
@@ -76,10 +72,14 @@ class LiveServer:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=environment,
+            env=self._environment(),
         )
         self._read_address()
         self.wait_ready()
+
+    def _environment(self) -> dict[str, str]:
+        given = {f"MIAODAN_{name.upper()}": _text(value) for name, value in self._settings.items()}
+        return {**os.environ, **given}
 
     def _read_address(self) -> None:
         assert self._process is not None and self._process.stdout is not None
@@ -197,6 +197,7 @@ class LiveServer:
             capture_output=True,
             text=True,
             timeout=60,
+            env=self._environment(),
         )
         report = json.loads(done.stdout) if done.stdout.strip().startswith("{") else done.stdout + done.stderr
         return done.returncode, report

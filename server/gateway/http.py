@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
@@ -31,7 +32,7 @@ from schemas.http import (
 from schemas.models import RoomSnapshot
 from server.gateway.doorway import Doorway
 from server.ops.metrics import exposition
-from server.orders.errors import OrderError
+from server.orders.errors import LedgerError, OrderError
 from server.orders.ledger import Ledger
 from server.orders.payments import PaymentDesk
 from server.rooms.decide import Refused
@@ -79,6 +80,8 @@ def guarded(handler: Handler) -> Handler:
             return error_response(error.code, error.message, error.field)
         except (StoreUnavailable, RedisError):
             return error_response(ErrorCode.UNAVAILABLE, "the store does not answer")
+        except LedgerError:
+            return error_response(ErrorCode.UNAVAILABLE, "the ledger does not answer")
 
     return guard
 
@@ -260,10 +263,13 @@ class Api:
         return json_response(Health(status="ok"))
 
     async def ready(self, request: Request) -> Response:
-        store, ledger = await self._store_ready(), await self._ledger_ready()
+        store, ledger = await asyncio.gather(self._store_ready(), self._ledger_ready())
         draining = self._door.draining
-        ready = store and ledger and not draining
-        body = Ready(ready=ready, store=store, ledger=ledger, draining=draining)
+        # Without its ledger a node sells all the same: the outbox keeps what the ledger is to know.
+        ready = store and not draining
+        body = Ready(
+            ready=ready, store=store, ledger=ledger, draining=draining, degraded=ready and not ledger
+        )
         return json_response(body, 200 if ready else 503)
 
     async def metrics(self, request: Request) -> Response:

@@ -12,7 +12,8 @@ class Probe:
 
     `await probe()` is whether `ask()` returned without an exception within `timeout_ms`. Those who
     ask while a question is under way share its answer, and so do those within `fresh_ms` after it,
-    so that health checks never pile up on something that is slow already.
+    so that health checks never pile up on something that is slow already. A question that was given
+    up takes its time to end (a connection is closed, say); until it has, the answer is no, at once.
     """
 
     def __init__(
@@ -22,24 +23,34 @@ class Probe:
         self._timeout = timeout_ms / 1000
         self._fresh = fresh_ms / 1000
         self._running: asyncio.Task[bool] | None = None
+        self._given_up: asyncio.Future[object] | None = None
         self._answer = False
         self._until = 0.0
 
     async def __call__(self) -> bool:
-        if time.monotonic() < self._until:
+        if time.monotonic() < self._until or (self._given_up is not None and not self._given_up.done()):
             return self._answer
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         return await asyncio.shield(self._running)
 
     async def _run(self) -> bool:
+        question = asyncio.ensure_future(self._ask())
         try:
-            async with asyncio.timeout(self._timeout):
-                await self._ask()
-            self._answer = True
-        except Exception:  # whatever went wrong, the answer is no
-            self._answer = False
+            done, _ = await asyncio.wait({question}, timeout=self._timeout)
+            # Whatever went wrong, the answer is no.
+            self._answer = bool(done) and not question.cancelled() and question.exception() is None
         finally:
+            if not question.done():
+                question.cancel()
+                self._given_up = question
+                question.add_done_callback(_heard)
             self._until = time.monotonic() + self._fresh
             self._running = None
         return self._answer
+
+
+def _heard(question: asyncio.Future[object]) -> None:
+    """What a question that was given up says in the end is of no interest."""
+    if not question.cancelled():
+        question.exception()

@@ -58,6 +58,8 @@ def configure_logs(log_format: str, level: str, *, role: str, stream: TextIO | N
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # Of itself it tells every start what it is made of; the ledger says what it did.
+    logging.getLogger("alembic").setLevel(max(root.level, logging.WARNING))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -64,7 +64,7 @@ class AuditReport(Struct, frozen=True):
 
 
 async def audit(client: Redis, ledger: Ledger, settings: OrderSettings) -> AuditReport:
-    """Compare store and ledger, also while orders come in. Raises StoreUnavailable, SQLAlchemy's errors."""
+    """Compare store and ledger, also while orders come in. Raises StoreUnavailable, LedgerError."""
     book = KeyBook(settings.partitions)
     async with ledger.reading() as connection:
         ledgers = LedgerBooks(connection)

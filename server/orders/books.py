@@ -134,6 +134,8 @@ class LedgerBooks:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self.pools: dict[PoolName, LedgerPool] = {}
+        self._coming: dict[str, set[int]] = {}
+        """Versions of orders that the outbox still has: their history is on its way."""
 
     async def pin(self) -> None:
         """Begin the moment: everything read after this is as it is now."""
@@ -150,13 +152,14 @@ class LedgerBooks:
             func.sum(orders.c.amount),
         ).group_by(orders.c.room, orders.c.pool, orders.c.user_id, orders.c.status)
         for room, pool, user, status, count, quantity, amount in await self._connection.execute(sums):
-            self.pool(room, pool).add(user, OrderStatus(status), count, quantity, amount)
+            # PostgreSQL adds big integers up as decimals.
+            self.pool(room, pool).add(user, OrderStatus(status), count, int(quantity), int(amount))
         movements = stock_movements.c
         given = select(movements.room, movements.pool, func.sum(movements.delta)).group_by(
             movements.room, movements.pool
         )
         for room, pool, total in await self._connection.execute(given):
-            self.pool(room, pool).total += total
+            self.pool(room, pool).total += int(total)
 
     def pool(self, room: str, ref: str) -> LedgerPool:
         return self.pools.setdefault((room, ref), LedgerPool())
@@ -168,6 +171,7 @@ class LedgerBooks:
         for entry in entries:
             moves.update({move.id: move for move in entry.moves})
             for record in entry.orders:
+                self._coming.setdefault(record.order, set()).add(record.version)
                 known = latest.get(record.order)
                 if known is None or known.version < record.version:
                     latest[record.order] = record
@@ -196,19 +200,38 @@ class LedgerBooks:
         return added
 
     async def broken_histories(self, limit: int) -> list[tuple[str, str, str]]:
-        """(order, room, pool) of orders whose versions do not run from 1 to the highest without a hole."""
+        """(order, room, pool) of orders whose versions do not run from 1 to the highest without a hole.
+
+        What a dead consumer took is written later than what came after it: the outbox counts as well.
+        """
         history = (
             select(order_history.c.order_id, func.count().label("count"))
             .group_by(order_history.c.order_id)
             .subquery()
         )
         query = (
-            select(orders.c.order_id, orders.c.room, orders.c.pool)
+            select(orders.c.order_id, orders.c.room, orders.c.pool, orders.c.version)
             .outerjoin(history, history.c.order_id == orders.c.order_id)
             .where(func.coalesce(history.c.count, 0) != orders.c.version)
-            .limit(limit)
+            .limit(limit + len(self._coming))
         )
-        return [(order, room, pool) for order, room, pool in await self._connection.execute(query)]
+        holes = (await self._connection.execute(query)).all()
+        there = await self._versions([order for order, *_ in holes if order in self._coming])
+        return [
+            (order, room, pool)
+            for order, room, pool, version in holes
+            if not there.get(order, set()) | self._coming.get(order, set()) >= set(range(1, version + 1))
+        ][:limit]
+
+    async def _versions(self, names: list[str]) -> dict[str, set[int]]:
+        found: dict[str, set[int]] = {}
+        for some in _chunks(names):
+            query = select(order_history.c.order_id, order_history.c.version).where(
+                order_history.c.order_id.in_(some)
+            )
+            for order, version in await self._connection.execute(query):
+                found.setdefault(order, set()).add(version)
+        return found
 
     async def parked(self) -> int:
         """Entries put aside."""

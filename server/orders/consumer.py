@@ -1,7 +1,8 @@
 """From the outbox to the ledger: read, write, commit, and only then acknowledge.
 
 Never the other order: an entry whose consumer died after its commit is delivered again and changes
-nothing. Entries that cannot be read are parked in the ledger, counted, and do not stand in the way.
+nothing. Entries that cannot be read or written are parked in the ledger, counted, and do not stand in
+the way. While the database is away nothing new is taken: the outbox keeps it.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ import structlog
 from msgspec import Struct
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from uuid_utils import uuid7
 
+from server.orders.errors import LedgerError, Unwritable
 from server.orders.keys import KeyBook
-from server.orders.ledger import Ledger, Parked
+from server.orders.ledger import Ledger
 from server.orders.loops import run_forever
-from server.orders.metrics import LEDGER_ENTRIES, LEDGER_ERRORS, LEDGER_LAG
+from server.orders.metrics import LEDGER_ENTRIES, LEDGER_ERRORS
 from server.orders.records import Entry, decode_entry
+from server.orders.statements import Parked
 from server.settings import OrderSettings
 
 log = structlog.get_logger("miaodan.orders")
@@ -34,6 +36,8 @@ RETAIN_MS = 5_000
 _CLAIM_IDLE_MS = 10_000
 _CLAIM_EVERY = 5.0
 _FORGET_IDLE_MS = 3_600_000
+_ERROR_TEXT = 500
+"""Characters of an error that are kept with what was parked."""
 
 
 class Delivery(Struct, frozen=True):
@@ -47,6 +51,7 @@ class Delivery(Struct, frozen=True):
 class LedgerConsumer:
     """One consumer of the group; any number may run.
 
+    `count`: entries taken of each partition at once, fewer for a while after a failure.
     `claim_idle_ms`: after this long without an acknowledgement another's entries are taken over.
     """
 
@@ -65,10 +70,11 @@ class LedgerConsumer:
         self._ledger = ledger
         self._streams = [partition.outbox for partition in KeyBook(settings.partitions).partitions]
         self.name = name or f"ledger-{os.getpid()}-{uuid7().hex[-8:]}"
-        self._count = count
+        self._most = self._take = count
         self._block = block_ms
         self._claim_idle = claim_idle_ms
         self._ready = False
+        self._interrupted = False
         self._claimed_at = 0.0
 
     async def run(self) -> None:
@@ -76,26 +82,32 @@ class LedgerConsumer:
         await run_forever("ledger consumer", self.step, 0, self._failed)
 
     def _failed(self, error: Exception) -> None:
-        self._ready = False  # the store may have come back without the group
-        LEDGER_ERRORS.labels("database" if isinstance(error, SQLAlchemyError) else "store").inc()
+        self._ready = False  # the store may have come back without the group, the database without tables
+        self._interrupted = True
+        self._take = max(1, self._take // 2)  # it may have been too much for a slow database
+        LEDGER_ERRORS.labels("database" if isinstance(error, LedgerError) else "store").inc()
 
     async def step(self) -> int:
-        """Take over what dead consumers left, from time to time; then what is new. Entries written.
+        """First what a failure left unfinished; from time to time what dead consumers left; then what is
+        new. Entries written.
 
-        Raises redis and SQLAlchemy errors; then nothing was acknowledged.
+        Raises redis errors, LedgerError; then nothing was acknowledged.
         """
         if not self._ready:
             await self.prepare()
+        if self._interrupted:
+            unfinished = await self.unfinished()
+            await self._settle(unfinished)
+            self._interrupted = bool(unfinished)
+            return len(unfinished)
         if time.monotonic() - self._claimed_at >= _CLAIM_EVERY:
             claimed = await self.claim()
             await self.trim()
             self._claimed_at = time.monotonic()
-            if claimed:
-                LEDGER_ENTRIES.labels("claimed").inc(len(claimed))
-                await self._settle(claimed)
+            LEDGER_ENTRIES.labels("claimed").inc(len(claimed))
+            await self._settle(claimed)
         fresh = await self.read()
-        if fresh:
-            await self._settle(fresh)
+        await self._settle(fresh)
         return len(fresh)
 
     async def drain(self) -> int:
@@ -103,75 +115,83 @@ class LedgerConsumer:
         if not self._ready:
             await self.prepare()
         written = 0
-        while deliveries := [*await self.claim(), *await self.read(block=False)]:
-            await self._settle(deliveries)
-            written += len(deliveries)
+        for some in (self.unfinished, self._left_or_new):
+            while deliveries := await some():
+                await self._settle(deliveries)
+                written += len(deliveries)
         return written
 
+    async def _left_or_new(self) -> list[Delivery]:
+        return [*await self.claim(), *await self.read(block=False)]
+
     async def prepare(self) -> None:
-        """Make the groups that are missing."""
+        """Make the groups and tables that are missing; nothing is taken from the outbox before."""
         for stream in self._streams:
             try:
                 await self._client.xgroup_create(stream, GROUP, id="0", mkstream=True)
             except ResponseError as error:
                 if not str(error).startswith("BUSYGROUP"):
                     raise
+        await self._ledger.start()
         self._ready = True
+
+    async def unfinished(self) -> list[Delivery]:
+        """Entries that this consumer took and did not acknowledge."""
+        own = dict.fromkeys(self._streams, "0")
+        return _deliveries(
+            await self._client.xreadgroup(GROUP, self.name, cast("dict[Any, Any]", own), self._take)
+        )
 
     async def read(self, *, block: bool = True) -> list[Delivery]:
         """New entries of all partitions, oldest first within each."""
         wanted = dict.fromkeys(self._streams, ">")
         found = await self._client.xreadgroup(
-            GROUP, self.name, cast("dict[Any, Any]", wanted), self._count, self._block if block else None
+            GROUP, self.name, cast("dict[Any, Any]", wanted), self._take, self._block if block else None
         )
-        return [
-            Delivery(stream.decode(), entry.decode(), fields)
-            for stream, entries in cast("list[Any]", found or [])
-            for entry, fields in entries
-        ]
+        return _deliveries(found)
 
     async def claim(self) -> list[Delivery]:
         """Entries that a consumer took and did not acknowledge in time."""
         taken = []
         for stream in self._streams:
             reply = await self._client.xautoclaim(
-                stream, GROUP, self.name, self._claim_idle, "0-0", self._count
+                stream, GROUP, self.name, self._claim_idle, "0-0", self._take
             )
             entries = reply[1]
             taken += [Delivery(stream, entry.decode(), fields) for entry, fields in entries if fields]
         return taken
 
     async def write(self, deliveries: Sequence[Delivery]) -> None:
-        """Into the ledger, committed; what cannot be written is parked there instead."""
-        entries, parked, kept = [], [], []
+        """Into the ledger, committed; what cannot be written is parked there instead. Raises LedgerError."""
+        entries, kept = [], []
+        parked = []
         for delivery in deliveries:
             try:
                 entries.append(decode_entry(delivery.fields))
                 kept.append(delivery)
             except ValueError as error:
                 parked.append(_park(delivery, error))
-        try:
-            await self._ledger.write(entries, parked)
-        except OperationalError:
-            raise  # the database, not the entry
-        except (SQLAlchemyError, ValueError, OverflowError) as error:
-            log.warning("outbox entries are written one by one", entries=len(entries), error=str(error))
-            parked += await self._one_by_one(entries, kept)
-            await self._ledger.write([], parked)
+        parked += await self._write(entries, kept)
         if parked:
+            await self._ledger.write([], parked)
             LEDGER_ENTRIES.labels("parked").inc(len(parked))
         LEDGER_ENTRIES.labels("written").inc(len(deliveries) - len(parked))
 
-    async def _one_by_one(self, entries: list[Entry], kept: list[Delivery]) -> list[Parked]:
-        parked = []
-        for entry, delivery in zip(entries, kept, strict=True):
-            try:
-                await self._ledger.write([entry])
-            except OperationalError:
-                raise
-            except (SQLAlchemyError, ValueError, OverflowError) as error:
-                parked.append(_park(delivery, error))
-        return parked
+    async def _write(self, entries: list[Entry], kept: list[Delivery]) -> list[Parked]:
+        """What could not be written, found by halving."""
+        if not entries:
+            return []
+        try:
+            await self._ledger.write(entries)
+        except Unwritable as error:
+            if len(entries) == 1:
+                return [_park(kept[0], error)]
+            half = len(entries) // 2
+            return [
+                *await self._write(entries[:half], kept[:half]),
+                *await self._write(entries[half:], kept[half:]),
+            ]
+        return []
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         by_stream: dict[str, list[str]] = {}
@@ -204,10 +224,19 @@ class LedgerConsumer:
                     await self._client.xgroup_delconsumer(stream, GROUP, consumer["name"])
 
     async def _settle(self, deliveries: Sequence[Delivery]) -> None:
-        await self.write(deliveries)
-        await self.acknowledge(deliveries)
-        newest = max(_entry_id(delivery.entry.encode())[0] for delivery in deliveries)
-        LEDGER_LAG.set(max(time.time() - newest / 1000, 0))
+        if deliveries:
+            await self.write(deliveries)
+            await self.acknowledge(deliveries)
+            self._take = min(self._most, self._take * 2)
+
+
+def _deliveries(found: object) -> list[Delivery]:
+    """A reply of XREADGROUP."""
+    return [
+        Delivery(stream.decode(), entry.decode(), fields or {})
+        for stream, entries in cast("list[Any]", found or [])
+        for entry, fields in entries
+    ]
 
 
 def _entry_id(entry: bytes) -> tuple[int, int]:
@@ -221,4 +250,4 @@ def _park(delivery: Delivery, error: Exception) -> Parked:
         name.decode("utf-8", "replace"): value.decode("utf-8", "replace")
         for name, value in delivery.fields.items()
     }
-    return Parked(delivery.stream, delivery.entry, orjson.dumps(fields).decode(), str(error))
+    return Parked(delivery.stream, delivery.entry, orjson.dumps(fields).decode(), str(error)[:_ERROR_TEXT])

@@ -51,5 +51,15 @@ LEDGER_ERRORS = Counter(
     ["reason"],
 )
 LEDGER_LAG = Gauge(
-    "miaodan_orders_ledger_lag_seconds", "Age of the last entry written.", multiprocess_mode="livemax"
+    "miaodan_orders_ledger_lag_seconds",
+    "Age of the oldest outbox entry that is not in the ledger; 0 when all are.",
+    multiprocess_mode="livemax",
+)
+LEDGER_BACKLOG = Gauge(
+    "miaodan_orders_ledger_backlog", "Outbox entries not in the ledger yet.", multiprocess_mode="livemax"
+)
+LEDGER_PARKED = Gauge(
+    "miaodan_orders_ledger_parked",
+    "Outbox entries put aside, each for a person (miaodan ledger parked).",
+    multiprocess_mode="livemax",
 )

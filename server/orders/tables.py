@@ -6,6 +6,9 @@ from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Tab
 
 metadata = MetaData()
 
+VERSION_TABLE = "ledger_version"
+"""Where alembic keeps the revision: by this name it stands beside another program's own."""
+
 orders = Table(
     "orders",
     metadata,

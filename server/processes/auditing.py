@@ -11,7 +11,8 @@ from pathlib import Path
 from server.orders.audit import AuditReport
 from server.orders.audit import audit as audit_books
 from server.orders.consumer import LedgerConsumer
-from server.orders.ledger import Ledger, ledger_url
+from server.orders.database import ledger_url
+from server.orders.ledger import Ledger
 from server.processes.lock import DataDirInUse, DataDirLock
 from server.settings import Settings
 from server.valkey import EmbeddedValkey, StoreUnavailable, answers, connect, embedded_url
@@ -34,7 +35,7 @@ class NothingToAudit(Exception):
 
 
 def audit(settings: Settings) -> AuditReport:
-    """Raises NothingToAudit, DataDirInUse, StoreUnavailable, redis and SQLAlchemy errors, ValueError."""
+    """Raises NothingToAudit, DataDirInUse, StoreUnavailable, LedgerError, BadDatabaseUrl, redis errors."""
     if settings.server.redis_url:
         return asyncio.run(_beside(settings, settings.server.redis_url))
     data_dir = Path(settings.server.data_dir)

@@ -12,11 +12,13 @@ from enum import Enum
 from pathlib import Path
 
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
+import structlog
 
 import server
 from server.ops import metrics
-from server.orders.ledger import Ledger, ledger_url
+from server.orders.database import ledger_url
+from server.orders.errors import BadDatabaseUrl, LedgerError, LedgerUnavailable
+from server.orders.ledger import Ledger
 from server.processes.listener import listen, url_of
 from server.processes.lock import DataDirLock
 from server.processes.parts import Part, Program, Store
@@ -25,6 +27,8 @@ from server.processes.supervisor import StartFailed, Supervisor
 from server.settings import Settings
 from server.trust.tokens import load_key
 from server.valkey import EmbeddedValkey
+
+log = structlog.get_logger("miaodan.supervisor")
 
 RESOLVED_VARIABLE = "MIAODAN_RESOLVED"
 """In a child's environment: the settings in force, as JSON."""
@@ -66,18 +70,23 @@ def serve(settings: Settings, role: Role, on_listening: Callable[[str], None]) -
 
 
 async def _open_ledger(settings: Settings) -> None:
-    """Once before anything is started: what cannot be opened is one sentence then, not a loop of crashes.
+    """Once before anything is started, so that its tables are there and up to date.
 
-    Raises StartFailed.
+    What cannot be opened is one sentence then, not a loop of crashes. A database on its own server may
+    be away: orders are taken all the same, and the back office makes up for it. Raises StartFailed.
     """
     try:
         ledger = Ledger(ledger_url(settings.server))
         try:
             await ledger.start()
+        except LedgerUnavailable as error:
+            if not ledger.database.remote:
+                raise
+            log.warning("starting without the ledger, degraded until it is back", reason=error.reason)
         finally:
             await ledger.stop()
-    except (SQLAlchemyError, ValueError, OSError) as error:
-        raise StartFailed("the ledger", str(error).splitlines()[0]) from error
+    except (LedgerError, BadDatabaseUrl) as error:
+        raise StartFailed("ledger", str(error)) from error
 
 
 async def _supervise(

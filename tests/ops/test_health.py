@@ -23,6 +23,29 @@ async def test_yes_and_no() -> None:
     assert not await Probe(stuck, timeout_ms=10)()
 
 
+async def test_a_question_given_up_keeps_nobody_waiting_while_it_ends() -> None:
+    ended = asyncio.Event()
+    asked = 0
+
+    async def slow_to_end() -> None:
+        nonlocal asked
+        asked += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await ended.wait()
+            raise ConnectionError
+
+    probe = Probe(slow_to_end, timeout_ms=10, fresh_ms=0)
+    assert [await probe() for _ in range(3)] == [False] * 3
+    assert asked == 1
+    ended.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not await probe()
+    assert asked == 2
+
+
 async def test_those_who_ask_together_share_one_question() -> None:
     asked = 0
     gate = asyncio.Event()

@@ -1,4 +1,4 @@
-"""A shop on the real store, a ledger in a file."""
+"""A shop on the real store, a ledger in a file or in a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from server.orders.ledger import Ledger
 from server.orders.metrics import CALLBACK_ERRORS
 from tests.orders.shop import SHORT, Shop
+from tests.postgres import Postgres
 
 
 @pytest.fixture
@@ -31,9 +32,18 @@ async def hasty(store: Redis) -> AsyncIterator[Shop]:
     await shop.stop()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/ledger.db"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.url(server.new_database())
+
+
 @pytest.fixture
-async def ledger(tmp_path: Path, anyio_backend: str) -> AsyncIterator[Ledger]:
-    ledger = Ledger(f"sqlite+aiosqlite:///{tmp_path}/ledger.db")
+async def ledger(database_url: str, anyio_backend: str) -> AsyncIterator[Ledger]:
+    ledger = Ledger(database_url)
     await ledger.start()
     yield ledger
     await ledger.stop()

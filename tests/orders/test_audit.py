@@ -6,12 +6,14 @@ import asyncio
 import json
 
 import pytest
+from sqlalchemy import delete
 
 from schemas.codes import OrderStatus
 from server.orders.audit import AuditReport, audit
 from server.orders.consumer import LedgerConsumer
 from server.orders.keys import PoolKeys
 from server.orders.ledger import Ledger
+from server.orders.tables import order_history
 from tests.orders.shop import ROOM, SETTINGS, Shop, accepted
 
 pytestmark = pytest.mark.anyio
@@ -93,9 +95,10 @@ async def test_a_store_that_came_back_empty(open_shop: Shop, ledger: Ledger) -> 
 async def test_a_ledger_that_lost_a_row(open_shop: Shop, ledger: Ledger) -> None:
     order = await open_shop.order("eve", "cup", pay=True)
     await LedgerConsumer(open_shop.store, ledger, SETTINGS).drain()
-    async with ledger._writing() as connection:
-        forget = "DELETE FROM order_history WHERE version = 1 AND order_id = ?"
-        await connection.exec_driver_sql(forget, (order.order,))
+    async with ledger.database.writing() as connection:
+        first = (order_history.c.version == 1, order_history.c.order_id == order.order)
+        await connection.execute(delete(order_history).where(*first))
+    await open_shop.store.xtrim(open_shop.service.book.room(ROOM).partition.outbox, maxlen=0)
     assert named(await audit(open_shop.store, ledger, SETTINGS)) == {("r/sku/cup", "history")}
 
 
@@ -106,6 +109,21 @@ async def test_a_ledger_that_is_behind_is_caught_up_with(open_shop: Shop, ledger
     report = await audit(open_shop.store, ledger, SETTINGS)
     assert report.ok, report.problems
     assert report.behind == 2, "one order, one movement"
+
+
+async def test_what_a_dead_consumer_took_is_still_to_come(open_shop: Shop, ledger: Ledger) -> None:
+    victim = LedgerConsumer(open_shop.store, ledger, SETTINGS)
+    await victim.prepare()
+    order = await open_shop.order("eve", "cup")
+    assert await victim.read(block=False)  # and dies: nobody else is given this
+    accepted(await open_shop.pay(order.order, "eve"))
+    heir = LedgerConsumer(open_shop.store, ledger, SETTINGS, claim_idle_ms=3_600_000)
+    await heir.drain()
+    assert [version for version, *_ in await ledger.history(order.order)] == [2]
+    report = await audit(open_shop.store, ledger, SETTINGS)
+    assert report.ok, report.problems
+    await open_shop.store.flushall()
+    assert ("r/sku/cup", "history") in named(await audit(open_shop.store, ledger, SETTINGS))
 
 
 async def test_while_orders_come_in(open_shop: Shop, ledger: Ledger) -> None:

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
-from sqlalchemy.exc import OperationalError
 
 from schemas.codes import OrderStatus
 from server.orders.audit import audit
+from server.orders.backlog import Backlog, BacklogWatch, LedgerBehind, LedgerCheck, backlog
 from server.orders.consumer import GROUP, RETAIN_MS, Delivery, LedgerConsumer
+from server.orders.errors import LedgerUnavailable
 from server.orders.ledger import Ledger
-from server.orders.metrics import LEDGER_ENTRIES
+from server.orders.metrics import LEDGER_BACKLOG, LEDGER_ENTRIES, LEDGER_ERRORS, LEDGER_LAG, LEDGER_PARKED
+from server.valkey import store_time
 from tests.orders.shop import ROOM, SETTINGS, Shop, accepted
 
 pytestmark = pytest.mark.anyio
@@ -160,7 +162,7 @@ async def test_a_database_in_trouble_acknowledges_nothing(
 ) -> None:
     await a_busy_day(shop)
     one = consumer(shop, ledger)
-    write, failures = ledger.write, [OperationalError("INSERT", {}, Exception("disk full"))]
+    write, failures = ledger.write, [LedgerUnavailable("disk full")]
 
     async def flaky(*arguments: Any) -> None:
         if failures:
@@ -168,13 +170,104 @@ async def test_a_database_in_trouble_acknowledges_nothing(
         await write(*arguments)
 
     monkeypatch.setattr(ledger, "write", flaky)
-    with pytest.raises(OperationalError):
+    with pytest.raises(LedgerUnavailable):
         await one.step()
     assert await pending(shop) > 0 and await rows(ledger, "parked_entries") == []
     one._claimed_at = 0.0
     await one.step()
     assert await pending(shop) == 0
     assert len(await rows(ledger, "orders")) == 2
+
+
+async def test_while_the_database_is_away_nothing_new_is_taken(
+    shop: Shop, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_busy_day(shop)
+    one = consumer(shop, ledger, claim_idle_ms=3_600_000)
+
+    async def away(*arguments: Any) -> None:
+        raise LedgerUnavailable("away")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(ledger, "write", away)
+        outage.setattr("server.orders.loops._FIRST_PAUSE", 0.001)
+        failures = LEDGER_ERRORS.labels("database")._value.get()
+        running = asyncio.create_task(one.run())
+        async with asyncio.timeout(10):
+            while LEDGER_ERRORS.labels("database")._value.get() < failures + 3:
+                await asyncio.sleep(0.001)
+        taken = await pending(shop)
+        await shop.order("later")
+        async with asyncio.timeout(10):
+            while LEDGER_ERRORS.labels("database")._value.get() < failures + 6:
+                await asyncio.sleep(0.001)
+        assert await pending(shop) == taken > 0
+        behind = await backlog(shop.store, [outbox(shop)])
+        assert behind.entries == taken + 1 and behind.seconds > 0
+    async with asyncio.timeout(10):
+        while await pending(shop) or (await backlog(shop.store, [outbox(shop)])).entries:
+            await asyncio.sleep(0.001)
+    running.cancel()
+    assert len(await rows(ledger, "orders")) == 3, "its own, though nobody else's were to be taken over yet"
+    assert await backlog(shop.store, [outbox(shop), "{p99}:outbox"]) == Backlog(0, 0.0)
+
+
+async def test_what_is_too_much_at_once_is_written_in_parts(
+    shop: Shop, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        await shop.mount(sku=f"s{number}", stock=1)
+    write, sizes = ledger.write, []
+
+    async def slow(entries: Any, parked: Any = ()) -> None:
+        sizes.append(len(entries))
+        if len(entries) > 5:
+            raise LedgerUnavailable("it did not answer in time")
+        await write(entries, parked)
+
+    monkeypatch.setattr(ledger, "write", slow)
+    monkeypatch.setattr("server.orders.loops._FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("server.orders.loops._LONGEST_PAUSE", 0.001)
+    running = asyncio.create_task(consumer(shop, ledger, count=32, claim_idle_ms=3_600_000).run())
+    async with asyncio.timeout(10):
+        while (await backlog(shop.store, [outbox(shop)])).entries:
+            await asyncio.sleep(0.001)
+    running.cancel()
+    assert sizes[:4] == [32, 16, 8, 4]
+    assert len(await rows(ledger, "stock_movements")) == 40
+
+
+async def test_the_backlog_counts_what_no_consumer_was_there_for(shop: Shop) -> None:
+    await a_busy_day(shop)
+    everything = await shop.store.xlen(outbox(shop))
+    assert (await backlog(shop.store, [outbox(shop)])).entries == everything > 5
+
+
+async def test_the_watch_tells(shop: Shop, ledger: Ledger) -> None:
+    await a_busy_day(shop)
+    await shop.store.xadd(outbox(shop), {b"o": b"not json"})
+    watch = BacklogWatch(shop.store, ledger, SETTINGS)
+    await watch.step()
+    assert LEDGER_BACKLOG._value.get() > 5 and LEDGER_LAG._value.get() > 0
+    assert LEDGER_PARKED._value.get() == 0
+    await consumer(shop, ledger).drain()
+    await watch.step()
+    assert LEDGER_BACKLOG._value.get() == 0 == LEDGER_LAG._value.get()
+    assert LEDGER_PARKED._value.get() == 1
+
+
+async def test_a_ledger_that_nobody_writes_is_no_ledger(
+    shop: Shop, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = LedgerCheck(shop.store, ledger, SETTINGS)
+    await a_busy_day(shop)
+    await check()
+    monkeypatch.setattr("server.orders.backlog.BEHIND_SECONDS", 0.0)
+    await shop.clock_reaches(await store_time(shop.store) + 2)
+    with pytest.raises(LedgerBehind, match="the ledger is 0 s behind"):
+        await check()
+    await consumer(shop, ledger).drain()
+    await check()
 
 
 async def test_it_runs_on_when_the_store_lost_its_groups(

@@ -9,7 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.codes import OrderStatus
-from server.orders.ledger import Ledger, ledger_url
+from server.orders.database import ledger_url
+from server.orders.errors import Unwritable
+from server.orders.ledger import Ledger
 from server.orders.records import Entry, NoticeRow, StockMove, StoredOrder
 from server.settings import ServerSettings
 
@@ -77,7 +79,7 @@ async def test_twice_and_in_any_order_is_the_same(ledger: Ledger) -> None:
 
 async def test_all_or_nothing(ledger: Ledger) -> None:
     broken = record(2, price=10**30)  # more than a 64-bit integer
-    with pytest.raises(OverflowError):
+    with pytest.raises(Unwritable):
         await ledger.write([entry(record(1)), entry(broken)])
     assert await ledger.order(record(1).order) is None
 
@@ -104,13 +106,10 @@ async def test_pages_latest_first(ledger: Ledger) -> None:
             await ledger.orders(cursor=bad)
 
 
-async def test_a_ledger_is_safe_and_shared(tmp_path: Path, anyio_backend: str) -> None:
-    url = ledger_url(ServerSettings(data_dir=str(tmp_path)))
-    several = [Ledger(url) for _ in range(4)]
+async def test_several_share_a_ledger(database_url: str, anyio_backend: str) -> None:
+    several = [Ledger(database_url) for _ in range(4)]
     await asyncio.gather(*(one.start() for one in several))
     async with several[0].reading() as connection:
-        for pragma, value in (("journal_mode", "wal"), ("synchronous", 2)):
-            assert (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar_one() == value
         assert (await connection.exec_driver_sql("SELECT count(*) FROM orders")).scalar_one() == 0
         await asyncio.gather(*(one.write([entry(record(n))]) for n, one in enumerate(several)))
         assert (await connection.exec_driver_sql("SELECT count(*) FROM orders")).scalar_one() == 0, (
@@ -122,7 +121,44 @@ async def test_a_ledger_is_safe_and_shared(tmp_path: Path, anyio_backend: str) -
         await one.stop()
 
 
-def test_only_sqlite() -> None:
-    assert ledger_url(ServerSettings(database_url="sqlite:////x.db")) == "sqlite:////x.db"
-    with pytest.raises(ValueError, match="SQLite"):
-        Ledger("postgresql+asyncpg://localhost/x")
+async def test_writers_of_the_same_rows_wait_for_each_other(database_url: str, anyio_backend: str) -> None:
+    several = [Ledger(database_url) for _ in range(4)]
+    await several[0].start()
+    records = [record(n) for n in range(200)]
+    paid = [replace(one, status=OrderStatus.PAID, version=2) for one in records]
+    batches = [[entry(*records)], [entry(*reversed(paid))], [entry(*paid, *records)], [entry(*paid[::-1])]]
+    for _ in range(5):
+        await asyncio.gather(*(one.write(batch) for one, batch in zip(several, batches, strict=True)))
+    assert {one.version for one in (await several[0].orders(limit=200)).orders} == {2}
+    for one in several:
+        await one.stop()
+
+
+async def test_text_of_every_kind(ledger: Ledger) -> None:
+    odd = record(request_id="r\0\u2028'\"$1:x%s", user="安😀", reason="\0")
+    await ledger.write([entry(odd)])
+    found = await ledger.order(odd.order)
+    assert found is not None and found.user == "安😀"
+    nul = "\N{REPLACEMENT CHARACTER}" if ledger.database.remote else "\0"
+    assert found.request_id == f"r{nul}\u2028'\"$1:x%s"
+
+
+async def test_what_does_not_fit_is_refused_not_cut(ledger: Ledger) -> None:
+    """SQLite's columns have no length."""
+    long = record(sku="x" * 65)
+    if ledger.database.remote:
+        with pytest.raises(Unwritable, match="too long"):
+            await ledger.write([entry(record(2)), entry(long)])
+        assert await ledger.order(record(2).order) is None
+    else:
+        await ledger.write([entry(long)])
+        assert (await ledger.orders()).orders[0].sku == "x" * 65
+
+
+async def test_sqlite_survives_a_power_cut(tmp_path: Path, anyio_backend: str) -> None:
+    ledger = Ledger(ledger_url(ServerSettings(data_dir=str(tmp_path))))
+    await ledger.start()
+    async with ledger.reading() as connection:
+        for pragma, value in (("journal_mode", "wal"), ("synchronous", 2)):
+            assert (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar_one() == value
+    await ledger.stop()

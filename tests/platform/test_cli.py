@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import stat
 import time
 from pathlib import Path
@@ -15,6 +17,7 @@ from schemas.documents import load as load_document
 from server.cli import main
 from server.settings import Settings, load
 from server.trust.tokens import Tokens, load_key
+from tests.postgres import Postgres
 
 
 def run(*arguments: str, **environment: str) -> Result:
@@ -87,6 +90,10 @@ def test_config_check_names_everything_wrong(tmp_path: Path) -> None:
             "[server]\nallowed_origins = ['shop.example']",
             "server.allowed_origins: 'shop.example' is not an origin",
         ),
+        (
+            "[server]\ndatabase_url = 'mysql://u:s3cret@h/d'",
+            "server.database_url: the ledger is kept in SQLite or PostgreSQL, not mysql",
+        ),
         ("[danmaku]\nblocked_words_file = '/no/such/file'", "danmaku.blocked_words_file: /no/such/file"),
         (
             "[server]\nssl_certfile = '/no/such.pem'\nssl_keyfile = '/no/key.pem'",
@@ -103,6 +110,27 @@ def test_config_check_looks_behind_the_values(tmp_path: Path, text: str, said: s
         assert said in result.stderr
 
 
+def test_a_ledger_that_cannot_serve_is_one_sentence(tmp_path: Path, postgres: Postgres) -> None:
+    """And no sentence has the password."""
+    url = postgres.url(postgres.new_database())
+    newer = tmp_path / "newer.db"
+    with contextlib.closing(sqlite3.connect(newer)) as made:
+        made.execute("CREATE TABLE ledger_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        made.execute("INSERT INTO ledger_version VALUES ('9999')")
+        made.commit()
+    for given, said in (
+        (url.replace("s3cret", "secret"), "server.database_url refuses: password authentication failed"),
+        (url.replace("/ledger", "/no_ledger"), "does not exist"),
+        ("sqlite:////no/such/ledger.db", "unable to open database file"),
+        (f"sqlite:///{newer}", "written by a newer Miaodan (revision 9999, this one knows "),
+    ):
+        result = run("serve", "--port", "0", "--data-dir", str(tmp_path), MIAODAN_SERVER__DATABASE_URL=given)
+        assert result.exit_code == 1
+        assert result.stderr.count("Error:") == 1 and said in result.stderr
+        assert "the ledger did not start" in result.stderr
+        assert "word@" not in result.output and "word%40" not in result.output
+
+
 @pytest.mark.parametrize("name", ["asyncapi", "openapi"])
 def test_schema_prints_the_document(name: str) -> None:
     result = run("schema", name)
@@ -115,6 +143,7 @@ def test_schema_prints_the_document(name: str) -> None:
     [
         (["serve", "--port", "99999"], "--port: server.port: Expected `int` <= 65535"),
         (["serve", "--workers", "0"], "--workers: server.workers: Expected `int` >= 1"),
+        (["ledger", "parked", "drop"], "Missing argument"),
         (["serve", "--role", "gateway"], "need the --redis-url"),
         (["serve", "--config", "/no/such.toml"], "/no/such.toml: No such file"),
     ],
@@ -129,7 +158,7 @@ def test_serve_refuses_before_it_starts_anything(tmp_path: Path, arguments: list
 
 def test_help_and_version() -> None:
     said = run("--help").output
-    assert all(name in said for name in ("serve", "demo", "token", "audit", "schema", "config"))
+    assert all(name in said for name in ("serve", "demo", "token", "audit", "ledger", "schema", "config"))
     assert "worker" not in said
     assert run("--version").output.startswith("miaodan, version ")
     for flag in ("--host", "--port", "--workers", "--data-dir", "--redis-url", "--database-url", "--config"):

@@ -1,0 +1,148 @@
+"""How rows are written: one statement per table and database, compiled once, and the rows it takes.
+
+Rows go to the driver as they are: SQLAlchemy's own way builds every row's parameters anew, which
+costs as much as the writing. SQLite takes one row at a time from a dictionary. PostgreSQL takes all
+rows of a table at once, as one array per column (`unnest`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from msgspec import Struct
+from sqlalchemy import String, Table, Text, bindparam, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.orders.records import Entry, StoredOrder
+from server.orders.tables import order_history, orders, parked_entries, payment_notices, stock_movements
+
+Values = dict[str, Any]
+Rows = list[tuple[Table, list[Values]]]
+_Insert = TypeVar("_Insert", sqlite.Insert, postgresql.Insert)
+
+_CHANGES = ("status", "version", "expires_at", "updated_at", "payment", "reason")
+"""What a later version of an order changes."""
+
+
+class Parked(Struct, frozen=True):
+    """An outbox entry put aside, and why."""
+
+    stream: str
+    entry: str
+    fields: str
+    """JSON."""
+    error: str
+
+
+def rows_of(entries: Sequence[Entry], parked: Sequence[Parked] = ()) -> Rows:
+    """By table, in one order everywhere: two writers of the same rows wait and do not deadlock."""
+    records = sorted(
+        (record for entry in entries for record in entry.orders), key=lambda one: (one.order, one.version)
+    )
+    latest = {record.order: record for record in records}
+    moves = sorted((move for entry in entries for move in entry.moves), key=lambda move: move.id)
+    notices = sorted((notice for entry in entries for notice in entry.notices), key=lambda one: one.event)
+    return [
+        (orders, [_order_row(record) for record in latest.values()]),
+        (order_history, [_history_row(record) for record in records]),
+        (stock_movements, [_struct_row(move) for move in moves]),
+        (payment_notices, [_renamed(_struct_row(notice)) for notice in notices]),
+        (parked_entries, [_struct_row(entry) for entry in parked]),
+    ]
+
+
+async def write_rows(connection: AsyncConnection, table: Table, rows: list[Values]) -> None:
+    """In the connection's transaction. A row that is there stays; an order's later version replaces."""
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        await connection.exec_driver_sql(_SQLITE[table.name], rows)
+        return
+    columns = tuple(_storable([row[column.name] for row in rows]) for column in table.columns)
+    await connection.exec_driver_sql(_POSTGRESQL[table.name], columns)
+
+
+def _storable(values: list[Any]) -> list[Any]:
+    """PostgreSQL's text holds every character but NUL."""
+    if any(isinstance(value, str) and "\0" in value for value in values):
+        return [value.replace("\0", "\N{REPLACEMENT CHARACTER}") if value else value for value in values]
+    return values
+
+
+def _order_row(record: StoredOrder) -> Values:
+    return {
+        "order_id": record.order,
+        "room": record.room,
+        "user_id": record.user,
+        "request_id": record.request_id,
+        "sku": record.sku,
+        "sale": record.sale,
+        "pool": record.pool,
+        "quantity": record.quantity,
+        "price": record.price,
+        "amount": record.amount,
+        "currency": record.currency,
+        "status": record.status.value,
+        "version": record.version,
+        "reserved_at": record.reserved_at,
+        "expires_at": record.expires_at,
+        "updated_at": record.updated_at,
+        "payment": record.payment,
+        "reason": record.reason,
+    }
+
+
+def _history_row(record: StoredOrder) -> Values:
+    return {
+        "order_id": record.order,
+        "version": record.version,
+        "status": record.status.value,
+        "at": record.updated_at,
+        "payment": record.payment,
+        "reason": record.reason,
+    }
+
+
+def _struct_row(row: Struct) -> Values:
+    return {name: getattr(row, name) for name in row.__struct_fields__}
+
+
+def _renamed(row: Values) -> Values:
+    row["order_id"] = row.pop("order")
+    return row
+
+
+def _merging(table: Table, statement: _Insert) -> _Insert:
+    """What is there stays, but for an order's older version."""
+    if table is not orders:
+        return statement.on_conflict_do_nothing()
+    new = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=[orders.c.order_id],
+        set_={name: new[name] for name in _CHANGES},
+        where=new.version > orders.c.version,
+    )
+
+
+def _sqlite_text(table: Table) -> str:
+    statement = _merging(table, sqlite.insert(table))
+    return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))
+
+
+def _postgresql_text(table: Table) -> str:
+    names = [column.name for column in table.columns]
+    # Text without a length: a cast to VARCHAR(n) would cut what is too long instead of refusing it.
+    kinds = [Text() if isinstance(column.type, String) else column.type for column in table.columns]
+    arrays = [bindparam(name, type_=ARRAY(kind)) for name, kind in zip(names, kinds, strict=True)]
+    given = func.unnest(*arrays).table_valued(*names, name="given").render_derived()
+    statement = _merging(table, postgresql.insert(table).from_select(names, select(given)))
+    return str(statement.compile(dialect=asyncpg_dialect()))  # type: ignore[no-untyped-call]
+
+
+_TABLES = (orders, order_history, stock_movements, payment_notices, parked_entries)
+_SQLITE = {table.name: _sqlite_text(table) for table in _TABLES}
+_POSTGRESQL = {table.name: _postgresql_text(table) for table in _TABLES}
