@@ -124,6 +124,8 @@ class Broadcast:
         member.outbox.paused(self._wall_clock())
         self._move(member)
         for delivery in owed:
+            if member.outbox.flow is Flow.CLOSED:
+                break
             self._write_slow(delivery.batch, [member])
 
     def resumed(self, member: Member) -> None:

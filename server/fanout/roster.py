@@ -122,8 +122,7 @@ class DirectRoster(Roster):
     def write(self, messages: Sequence[bytes], start: int, stop: int) -> int:
         count = 0
         for message in messages:
-            self._readmit()
-            late = [member for member in self._indirect if start <= member.slot < stop]
+            late = self._late(start, stop)
             for member in late:
                 member.link.write(message)
             taken, failed = self._sender.send(self._fds, start, stop, message)
@@ -139,11 +138,20 @@ class DirectRoster(Roster):
         self._fds[member.slot] = HOLE
         self._indirect[member] = None
 
-    def _readmit(self) -> None:
-        drained = [member for member in self._indirect if not member.link.buffered()]
-        for member in drained:
-            del self._indirect[member]
-            self._fds[member.slot] = member.link.descriptor
+    def _late(self, start: int, stop: int) -> list[Member]:
+        """Those of `slots[start:stop]` whose transport still holds something; the others are direct again."""
+        if len(self._indirect) <= stop - start:
+            through = [member for member in self._indirect if start <= member.slot < stop]
+        else:
+            through = [member for member in self.members[start:stop] if member in self._indirect]
+        late = []
+        for member in through:
+            if member.link.buffered():
+                late.append(member)
+            else:
+                del self._indirect[member]
+                self._fds[member.slot] = member.link.descriptor
+        return late
 
     def _clear(self) -> None:
         self._fds = array("i")

@@ -152,6 +152,9 @@ class Connection:
     def wrote(self) -> None:
         self.member.wrote()
 
+    def poked(self) -> None:
+        self.session.poked()
+
     def paused(self) -> None:
         if self._room is not None:
             self._room.broadcast.paused(self.member)

@@ -18,6 +18,9 @@ from server.settings import GatewaySettings
 from server.trust.limits import Bucket
 from server.trust.roles import permitted
 
+MAX_EXCESS = 500
+"""Pings, pongs, and commands over the limit, between two ticks; with one more the socket is closed."""
+
 
 class Phase(Enum):
     HELLO = "hello"
@@ -56,6 +59,7 @@ class Session:
     __slots__ = (
         "_codec",
         "_commands",
+        "_excess",
         "_expires",
         "_heard",
         "_opened",
@@ -75,6 +79,7 @@ class Session:
         self._opened = now
         self._heard = now
         self._strikes = 0
+        self._excess = 0
         self._expires = 0
         self.control = control
         self.phase = Phase.HELLO
@@ -104,11 +109,13 @@ class Session:
 
     def _speaking(self, command: Command, now: int) -> list[Action]:
         if isinstance(command, Ping):
+            self._excess += 1
             return [Reply(Pong(id=command.id, client_time=command.client_time, server_time=now))]
         if isinstance(command, Hello):
             return self._strike(_error(command, ErrorCode.INVALID, "hello was said already", "type"))
         wait = self._commands.take(now)
         if wait:
+            self._excess += 1
             return [Reply(_error(command, ErrorCode.RATE_LIMITED, "too many commands", retry_after_ms=wait))]
         if not self.control and type(command) in HOST_COMMANDS:
             message = f"{command_type(command)} belongs on the control socket"
@@ -134,13 +141,21 @@ class Session:
             self._expires = expires_at
             self._heard = now
 
+    def poked(self) -> None:
+        """A ping or pong frame came. As with `ping`, no limit refuses it, but so many are a flood."""
+        self._excess += 1
+
     def closing(self) -> None:
         """A close was sent or received; nothing is taken any more."""
         self.phase = Phase.CLOSING
 
     def tick(self, now: int) -> Close | None:
-        """Called about once a second: no hello in time, no heartbeat, a token past its time."""
+        """Called about twice a second: a flood, no hello in time, no heartbeat, a token past its time."""
         settings = self._settings
+        excess, self._excess = self._excess, 0
+        if excess > MAX_EXCESS and self.phase is not Phase.CLOSING:
+            self.phase = Phase.CLOSING
+            return Close(CloseCode.PROTOCOL_ERROR, "too many messages")
         if self.phase is Phase.HELLO and now - self._opened >= settings.hello_timeout_ms:
             self.phase = Phase.CLOSING
             return Close(CloseCode.NO_HELLO)

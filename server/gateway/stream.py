@@ -22,6 +22,8 @@ from schemas.codes import CLOSE_REASONS, CloseCode
 from server.gateway.extensions import reads_shared_frames
 
 MAX_FRAGMENTS = 64
+BYTES_AT_ONCE = 2_048
+"""Bytes of one connection that are heard in one turn of the loop; three hundred frames at the most."""
 LINGER_SECONDS = 10.0
 """How long a closed peer may take to read on to the Close frame before the line is cut."""
 FLOOD_LINGER_SECONDS = 1.0
@@ -36,6 +38,9 @@ class Listener(Protocol):
 
     def wrote(self) -> None:
         """A frame that is not the listener's own (a pong) goes to the transport."""
+
+    def poked(self) -> None:
+        """A ping or a pong came."""
 
     def paused(self) -> None: ...
 
@@ -55,11 +60,14 @@ class FrameStream(asyncio.Protocol):
         "_bound",
         "_close_sent",
         "_fragments",
-        "_holding",
         "_linger",
         "_listener",
         "_peers",
+        "_reads",
         "_text",
+        "_turn",
+        "_unread",
+        "_wanted",
         "_websocket",
         "deflate",
         "descriptor",
@@ -88,7 +96,10 @@ class FrameStream(asyncio.Protocol):
         self._fragments: list[bytes] | None = None
         self._text = False
         self._close_sent = False
-        self._holding = False
+        self._wanted = True
+        self._reads = True
+        self._unread = b""
+        self._turn: asyncio.Handle | None = None
         self._linger: asyncio.TimerHandle | None = None
         peers.add(self)
         transport.set_write_buffer_limits(high=soft_mark)
@@ -128,7 +139,7 @@ class FrameStream(asyncio.Protocol):
         self._flush()
         self._close_sent = True
         self.resume_reading()  # the peer's own Close frame is to be read
-        self._linger = asyncio.get_running_loop().call_later(linger, self.transport.abort)
+        self._linger_for(linger)
 
     def shutdown(self) -> None:
         """The server stops: say so, and close behind what is queued."""
@@ -147,10 +158,13 @@ class FrameStream(asyncio.Protocol):
             listener.gone()
 
     def _cut(self) -> None:
-        if self._linger is not None:
-            self._linger.cancel()
-            self._linger = None
+        """Close the line behind what is queued; a peer that does not take it has so long."""
         self.transport.close()
+        if self._linger is None and self.buffered():
+            self._linger_for(LINGER_SECONDS)
+
+    def _linger_for(self, seconds: float) -> None:
+        self._linger = asyncio.get_running_loop().call_later(seconds, self.transport.abort)
 
     # ---- the transport ----------------------------------------------------------------------
 
@@ -164,26 +178,59 @@ class FrameStream(asyncio.Protocol):
 
     def pause_reading(self) -> None:
         """Leave what comes to the peer's side of the connection; idempotent."""
-        if not self._holding and not self.transport.is_closing():
-            self._holding = True
-            self.transport.pause_reading()
+        self._wanted = False
+        self._obey()
 
     def resume_reading(self) -> None:
         """Idempotent."""
-        if self._holding:
-            self._holding = False
-            if not self.transport.is_closing():
+        self._wanted = True
+        self._obey()
+
+    def _obey(self) -> None:
+        """The transport reads while that is wanted and all it has read was heard."""
+        if self.transport.is_closing():
+            return
+        if self._wanted and self._unread and self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._read_on)
+        reads = self._wanted and not self._unread
+        if reads is not self._reads:
+            self._reads = reads
+            if reads:
                 self.transport.resume_reading()
+            else:
+                self.transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forbid()
         self._peers.discard(self)
-        self._websocket.parser.close()  # it and its core hold one another: not until they are collected
+        self._unread = b""
+        # They and the core hold one another: not until they are collected.
+        self._websocket.parser.close()
+        self._websocket.parser_exc = None
         if self._linger is not None:
             self._linger.cancel()
             self._linger = None
 
     def data_received(self, data: bytes) -> None:
+        if self._unread:
+            self._unread += data  # its turn comes
+        elif len(data) > BYTES_AT_ONCE:
+            self._unread = data
+            self._read_on()
+        else:
+            self._read(data)
+
+    def _read_on(self) -> None:
+        """A piece of what was read; the rest, and what follows it, in the loop's next turns.
+
+        One read brings up to 256 KB: forty thousand frames, which everybody else would wait for.
+        """
+        self._turn = None
+        piece, self._unread = self._unread[:BYTES_AT_ONCE], self._unread[BYTES_AT_ONCE:]
+        self._read(piece)
+        self._obey()
+
+    def _read(self, data: bytes) -> None:
         self._websocket.receive_data(data)
         for event in self._websocket.events_received():
             if isinstance(event, Frame):
@@ -204,11 +251,12 @@ class FrameStream(asyncio.Protocol):
             case Opcode.CONT:
                 self._continue(frame)
             case Opcode.PING:
+                self._poke()
                 self._pong()
             case Opcode.CLOSE:
                 self._close_received()
             case _:
-                pass  # a pong: every message says as much
+                self._poke()  # a pong says no more than any message does
 
     def _continue(self, frame: Frame) -> None:
         """A message may come in pieces, within reason: its size is bounded, its pieces are not."""
@@ -233,6 +281,10 @@ class FrameStream(asyncio.Protocol):
             self._fail()
             return
         self._listener.heard(data, self._text)
+
+    def _poke(self) -> None:
+        if self._listener is not None:
+            self._listener.poked()
 
     def _pong(self) -> None:
         """One who asks for more pongs than they read is let go like any other slow reader."""
@@ -266,7 +318,7 @@ class FrameStream(asyncio.Protocol):
         self._flush()
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._linger = asyncio.get_running_loop().call_later(FLOOD_LINGER_SECONDS, self.transport.abort)
+        self._linger_for(FLOOD_LINGER_SECONDS)
 
 
 def _descriptor(transport: asyncio.Transport) -> int:

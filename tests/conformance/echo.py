@@ -46,6 +46,8 @@ class Echo:
     def wrote(self) -> None:
         """All goes through the transport here: nothing can overtake."""
 
+    def poked(self) -> None: ...
+
     def paused(self) -> None:
         """Never: the bounds are above the largest message."""
 

@@ -204,6 +204,22 @@ def test_a_room_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None
     assert sequence(link) == [2]
 
 
+def test_nothing_is_written_behind_a_close() -> None:
+    room = HandRoom(FanoutSettings(soft_mark=1_024, hard_mark=1_024))
+    members = [room.join() for _ in range(2 * STEP)]
+    room.turn()
+    last, link = members[-1]
+    link.stuck = True
+    for seq in (1, 2, 3):  # each on its way to others when the last one stops reading
+        room.broadcast.sequenced(unmounted(seq, 600))
+        room.broadcast.flush()
+        _, late = room.join()
+    room.broadcast.reply(last, unmounted(0, 2_000))
+    assert link.closed and last.section is None
+    room.calm()
+    assert sequence(late) == []
+
+
 def test_a_section_is_filled_before_another_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SECTION", STEP)
     room = HandRoom(SETTINGS)

@@ -7,6 +7,7 @@ import gc
 import inspect
 import logging
 import socket
+import zlib
 from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,9 +22,23 @@ from websockets.server import ServerProtocol
 from server.fanout.frames import wire_frame
 from server.gateway.protocol import EXTENSION, Handover, PreframedProtocol
 from server.gateway.server import BoundedHttp, configure
-from server.gateway.stream import FrameStream
+from server.gateway.stream import BYTES_AT_ONCE, FrameStream
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_blocks_the_loop")]
+
+
+def masked(payload: bytes, first: int = 0x81) -> bytes:
+    """A client's frame, masked with zeros."""
+    size = len(payload)
+    head = bytes((first, 0x80 | size)) if size < 126 else bytes((first, 0xFE)) + size.to_bytes(2, "big")
+    return head + b"\0\0\0\0" + payload
+
+
+def packed(payload: bytes) -> bytes:
+    """The payload of a compressed message."""
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -12)
+    return (compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH)).removesuffix(b"\0\0\xff\xff")
+
 
 Application = Callable[[Handover], object]
 
@@ -33,6 +48,7 @@ class Heard:
 
     def __init__(self, answer: Callable[[bytes, bool], object] = lambda data, text: None) -> None:
         self.said: list[str] = []
+        self.pokes = 0
         self.changed = asyncio.Event()
         self._answer = answer
 
@@ -46,6 +62,9 @@ class Heard:
 
     def wrote(self) -> None:
         self._note("wrote")
+
+    def poked(self) -> None:
+        self.pokes += 1
 
     def paused(self) -> None:
         self._note("paused")
@@ -154,7 +173,18 @@ async def test_ready_made_frames_reach_the_client_and_the_call_has_returned() ->
         assert tasks[0] is not None and tasks[0].done(), "no task is kept for a viewer"
 
 
-async def test_a_connection_that_ended_leaves_nothing_to_collect() -> None:
+BROKEN = {
+    "good": None,
+    "reserved": masked(b"x", first=0xA1),
+    "too large": masked(b"x" * 5_000),
+    "bomb": masked(packed(b"x" * 1_000_000), first=0xC1),
+    "torn": masked(b"\x07garbage\xff", first=0xC1),
+    "not UTF-8": masked(b"\xff\xfe"),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+async def test_a_connection_that_ended_leaves_nothing_to_collect(broken: bytes | None) -> None:
     kinds = {FrameStream, PreframedProtocol, BoundedHttp, ServerProtocol, Handover}
 
     def left() -> list[str]:
@@ -168,6 +198,9 @@ async def test_a_connection_that_ended_leaves_nothing_to_collect() -> None:
             for _ in range(5):
                 async with connect(url) as client:
                     await client.send("hello")
+                    if broken is not None:
+                        client.transport.write(broken)
+                        await code_of(client)
             async with asyncio.timeout(10):
                 while left():  # by itself
                     await asyncio.sleep(0.01)
@@ -299,6 +332,74 @@ async def test_reading_stops_and_goes_on() -> None:
         assert "text second" not in heard.said
         streams[0].resume_reading()
         await heard.until("text second")
+
+
+async def test_a_flood_is_heard_a_piece_at_a_time_and_whole() -> None:
+    """Between two pieces others have their turn."""
+    order: list[str] = []
+    heard = Heard(lambda data, text: order.append("flood"))
+    async with serving(lambda handover: taken(handover, heard)) as url, connect(url) as client:
+        client.transport.write(masked(b"x" * 20) * 3_000 + masked(b"last"))
+        while "text last" not in heard.said:
+            order.append("turn")
+            await asyncio.sleep(0)
+    assert order.count("flood") == 3_001
+    runs = " ".join(order).split("turn")
+    assert max(run.split().count("flood") for run in runs) <= BYTES_AT_ONCE // 26 + 1
+
+
+async def test_reading_stops_in_the_midst_of_a_flood_too() -> None:
+    streams: list[FrameStream] = []
+
+    def stop(data: bytes, text: bool) -> None:
+        if data == b"stop":
+            streams[0].pause_reading()
+
+    heard = Heard(stop)
+    async with (
+        serving(lambda handover: streams.append(taken(handover, heard))) as url,
+        connect(url) as client,
+    ):
+        client.transport.write(masked(b"stop") + masked(b"x" * 100) * 500 + masked(b"last"))
+        await heard.until("text stop")
+        await asyncio.sleep(0.05)
+        assert len(heard.said) <= BYTES_AT_ONCE // 100
+        streams[0].resume_reading()
+        await heard.until("text last")
+        assert len(heard.said) == 502
+
+
+async def test_pings_and_pongs_are_counted() -> None:
+    heard = Heard()
+    async with serving(lambda handover: taken(handover, heard)) as url, connect(url) as client:
+        client.transport.write(masked(b"", first=0x8A) * 5 + masked(b"", first=0x89) + masked(b"last"))
+        await heard.until("text last")
+    assert heard.pokes == 6
+
+
+async def test_who_says_goodbye_and_does_not_read_on_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.gateway.stream.LINGER_SECONDS", 0.2)
+    streams: list[FrameStream] = []
+    heard = Heard()
+
+    async def application(handover: Handover) -> None:
+        stream = taken(handover, heard)
+        while stream.buffered() < 1_000_000:
+            stream.write_frame(wire_frame(b"x" * 60_000, True))
+            await asyncio.sleep(0)
+        streams.append(stream)
+
+    async with serving(application) as url:
+        client = await connect(url, max_queue=1)
+        client.transport.pause_reading()
+        async with asyncio.timeout(10):
+            while not streams:
+                await asyncio.sleep(0.01)
+            client.transport.write(masked(b"\x03\xe8", first=0x88))
+            while streams[0] in streams[0]._peers:
+                await asyncio.sleep(0.01)
+        client.transport.abort()
+    assert heard.said[-1] == "gone"
 
 
 async def test_a_pong_is_said_to_go_past_the_listener() -> None:

@@ -11,7 +11,7 @@ from schemas.codecs import JSON
 from schemas.codes import MAX_STRIKES, CloseCode, ErrorCode, Role
 from schemas.commands import DanmakuSend, RoomStart
 from schemas.events import Error, Pong
-from server.gateway.session import Action, Admit, Close, Execute, Phase, Reply, Session
+from server.gateway.session import MAX_EXCESS, Action, Admit, Close, Execute, Phase, Reply, Session
 from server.settings import GatewaySettings
 from server.trust.limits import Bucket
 
@@ -86,6 +86,30 @@ def test_a_flood_is_rate_limited_with_a_delay_and_pings_are_not() -> None:
     assert error.code is ErrorCode.RATE_LIMITED and error.retry_after_ms == 1_000
     assert isinstance(opened.received(b'{"type":"ping"}', 0)[0], Reply)
     assert isinstance(opened.received(like, 1_000)[0], Execute)
+
+
+def test_a_flood_that_goes_on_is_closed_and_a_burst_is_not() -> None:
+    ping = b'{"type":"ping","id":1,"client_time":7}'
+    for flood in ("frames", "pings", "commands"):
+        opened = live(rate=10)
+        for beat in range(1, 4):
+            now = beat * 500
+            for _ in range(MAX_EXCESS):
+                if flood == "frames":
+                    opened.poked()
+                else:
+                    opened.received(ping if flood == "pings" else b'{"type":"like","count":1}', now)
+            close = opened.tick(now)
+            # Of the commands some were within the limit.
+            assert close is None, (flood, beat)
+        for _ in range(2 * MAX_EXCESS):
+            opened.poked()
+        assert opened.tick(2_000) == Close(CloseCode.PROTOCOL_ERROR, "too many messages")
+        assert opened.phase is Phase.CLOSING
+    early = session()
+    for _ in range(MAX_EXCESS + 1):
+        early.poked()
+    assert early.tick(1) == Close(CloseCode.PROTOCOL_ERROR, "too many messages"), "also before hello"
 
 
 def test_no_hello_in_time() -> None:
