@@ -145,7 +145,8 @@ CLOSE_MEANING: dict[CloseCode, str] = {
     CloseCode.FORBIDDEN: "this token does not open this socket",
     CloseCode.KICKED: "out of the room",
     CloseCode.PROTOCOL_ERROR: (
-        f"{MAX_STRIKES} messages were no commands, or came before hello; or a flood of pings or refused commands"
+        f"{MAX_STRIKES} messages were no commands, or came before hello; "
+        "or a flood of pings or refused commands"
     ),
     CloseCode.NO_SUCH_ROOM: "there is no such room",
     CloseCode.REPLACED: "the same user opened too many sockets in the room; this was the oldest",
