@@ -45,10 +45,9 @@ LAST_ONES_S = 10.0
 class Evening:
     """The server, the viewers' receiver, and the people with cues."""
 
-    def __init__(self, plan: Plan, stack: ExitStack, workers: int = 1) -> None:
+    def __init__(self, plan: Plan, stack: ExitStack) -> None:
         self._plan = plan
-        settings = {**OPEN_DOORS, "MIAODAN_SERVER__WORKERS": str(workers)}
-        self._server = stack.enter_context(Server(plan.placement, settings, plan.folder))
+        self._server = stack.enter_context(Server(plan.placement, OPEN_DOORS, plan.folder))
         control = stack.enter_context(furnished(self._server))
         buyers = self._server.join(BUYERS, "buyer")
         for link in buyers:
