@@ -11,7 +11,7 @@ import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
@@ -19,10 +19,12 @@ from msgspec import Meta, Struct
 PREFIX = "MIAODAN_"
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
-Natural = Annotated[int, Meta(ge=0)]
-Positive = Annotated[int, Meta(ge=1)]
-Bytes = Annotated[int, Meta(ge=1024)]
-Rate = Annotated[float, Meta(ge=0)]
+MOST = 2**31 - 1
+"""What a C `int` holds; as milliseconds 24 days, longer than any timer or timeout of a server."""
+Natural = Annotated[int, Meta(ge=0, le=MOST)]
+Positive = Annotated[int, Meta(ge=1, le=MOST)]
+Bytes = Annotated[int, Meta(ge=1024, le=2**30)]
+Rate = Annotated[float, Meta(ge=0, le=1e9)]
 
 
 class ServerSettings(Struct, kw_only=True, frozen=True):
@@ -81,7 +83,7 @@ class FanoutSettings(Struct, kw_only=True, frozen=True):
     """Under load a room flushes once per tick; a quiet room flushes at once."""
     state_ms: Positive = 200
     """Under load numbers alone (online, likes, stock) flush this often; a stock of 0 goes with the tick."""
-    chat_budget: Natural = 100
+    chat_budget: Annotated[int, Meta(ge=0, le=100_000)] = 100
     """Danmaku per room and flush that everybody gets; the rest is sampled away and counted."""
     chat_bytes: Bytes = 32 * 1024
     """Bytes of text in them at most."""
@@ -152,11 +154,11 @@ class LimitSettings(Struct, kw_only=True, frozen=True):
     """How often; 0 switches a limit off."""
 
     danmaku_per_second: Rate = 2.0
-    """Per viewer's socket."""
+    """Per user, over all of their sockets of one worker."""
     orders_per_second: Rate = 5.0
-    """Per viewer's socket."""
+    """Per user, over all of their sockets of one worker."""
     likes_per_second: Rate = 20.0
-    """Per viewer's socket."""
+    """Per user, over all of their sockets of one worker."""
     commands_per_second: Rate = 50.0
     """Per socket, all commands together."""
     connections_per_address: Natural = 0
@@ -292,6 +294,8 @@ def _convert(raw: object, type_: Any, textual: bool) -> Any:
         if not text.startswith("["):
             return [part.strip() for part in text.split(",") if part.strip()]
         return msgspec.json.decode(text, type=list[str])
+    if get_origin(type_) is Literal and raw not in get_args(type_):
+        raise ValueError(f"{raw!r} is none of {', '.join(get_args(type_))}")
     value = msgspec.convert(raw, type_, strict=not textual)
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("Expected a finite number")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -19,6 +20,11 @@ MAX_HEAD = 128 * 1024
 """Bytes a request may take until its headers are complete; a whole body may come along at once."""
 HEAD_SECONDS = 15.0
 """How long a connection may take for them."""
+
+LAST_ANSWERS_SECONDS = 1.0
+"""How long requests under way may go on once everybody else has left."""
+CUT_LOOKS = 100
+"""A line that was cut is gone a turn of the loop later, through TLS a few."""
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -99,7 +105,30 @@ class GatewayServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._drain()
-        await super().shutdown(sockets)
+        for server in self.servers:
+            server.close()
+        # Who had not gone when the drain was over may never go: a stopped reader's last bytes wait for ever.
+        await self._cut(lambda connection: not isinstance(connection, HttpToolsProtocol))
+        late = asyncio.get_running_loop().create_task(self._cut_late())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            late.cancel()
+
+    async def _cut_late(self) -> None:
+        await asyncio.sleep(LAST_ANSWERS_SECONDS)
+        await self._cut(lambda connection: True)
+
+    async def _cut(self, chosen: Callable[[Any], bool]) -> None:
+        """Cut these connections; done when they are gone, so that uvicorn says no more to them."""
+        for _ in range(CUT_LOOKS):
+            lines = [one for one in self.server_state.connections if chosen(one)]
+            if not lines:
+                return
+            for connection in lines:
+                if connection.transport is not None:
+                    connection.transport.abort()
+            await asyncio.sleep(0.005)
 
 
 def configure(
@@ -124,7 +153,7 @@ def configure(
         log_level=log_level,
         server_header=False,
         backlog=4096,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=2,  # more than LAST_ANSWERS_SECONDS: it has nothing left to cancel
         timeout_keep_alive=30,
         ssl_certfile=certfile or None,
         ssl_keyfile=keyfile or None,

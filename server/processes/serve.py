@@ -30,6 +30,10 @@ from server.valkey import EmbeddedValkey
 
 log = structlog.get_logger("miaodan.supervisor")
 
+GOODBYE_SECONDS = 10.0
+"""How long a gateway may take beside `drain_ms`: half a second for last words, five for what waits for the
+store, two for answers under way, the rest to stop its parts."""
+
 RESOLVED_VARIABLE = "MIAODAN_RESOLVED"
 """In a child's environment: the settings in force, as JSON."""
 
@@ -54,7 +58,7 @@ def serve(settings: Settings, role: Role, on_listening: Callable[[str], None]) -
         listener = None
         if role is not Role.BACKOFFICE:
             # A killed supervisor's gateways drain before they let the port go.
-            patience = settings.server.drain_ms / 1000 + 5 if lock.unclean else 0.0
+            patience = settings.server.drain_ms / 1000 + GOODBYE_SECONDS if lock.unclean else 0.0
             listener = listen(
                 settings.server.host,
                 settings.server.port,
@@ -117,7 +121,7 @@ async def _supervise(
                     _worker("gateway", "--index", str(index), "--fd", str(listener.fileno())),
                     environment=environment,
                     pass_fds=(listener.fileno(),),
-                    stop_timeout=settings.server.drain_ms / 1000 + 5,
+                    stop_timeout=settings.server.drain_ms / 1000 + GOODBYE_SECONDS,
                 )
                 for index in range(settings.server.workers)
             ]
