@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
+import subprocess
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -106,6 +109,21 @@ def descendants(pid: int) -> dict[int, list[str]]:
                 continue
             found[child] = [word.decode(errors="replace") for word in words if word]
     return found
+
+
+def end(process: subprocess.Popen[bytes], patience: float) -> None:
+    """SIGTERM, and after `patience` seconds SIGKILL to what is left of it and its children."""
+    family = descendants(process.pid)
+    process.terminate()
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        for pid in (process.pid, *family):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 def facts() -> dict[str, str]:

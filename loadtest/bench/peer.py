@@ -16,14 +16,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from loadtest.bench.machine import Placement, descendants
+from loadtest.bench.machine import Placement, descendants, end
 from loadtest.bench.node import PROGRAMS, NotInstalled, program
 from loadtest.bench.target import ServerFailed
 from loadtest.bench.viewers import JoinFailed, connect, greet_socketio
@@ -182,17 +181,7 @@ class PeerServer:
         process, self._process = self._process, None
         if process is None:
             return
-        family = descendants(process.pid)
-        process.terminate()
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            for pid in (process.pid, *family):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, 9)
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        end(process, STOP_S)
 
     @property
     def measured(self) -> list[int]:

@@ -6,7 +6,6 @@ import os
 import re
 import secrets
 import select
-import signal
 import socket
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from typing import Self
 from client_sim.address import Address
 from client_sim.api import Api, ApiError
 from client_sim.tokens import KeyTokens
-from loadtest.bench.machine import Placement, descendants, pin
+from loadtest.bench.machine import Placement, descendants, end, pin
 from loadtest.bench.viewers import JoinFailed, events, join, send_text
 from schemas.codes import Role
 
@@ -108,17 +107,7 @@ class Server:
         process, self._process = self._process, None
         if process is None:
             return
-        family = descendants(process.pid)
-        process.terminate()
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            for pid in (process.pid, *family):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        end(process, STOP_S)
         self._log.close()
 
     def said(self) -> str:
