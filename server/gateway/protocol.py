@@ -120,6 +120,13 @@ class PreframedProtocol(WebSocketsSansIOProtocol):
         if self.transport.get_write_buffer_size() > MAX_PONGS:
             self._let_go(CloseCode.SLOW, CLOSE_REASONS[CloseCode.SLOW])
 
+    def shutdown(self) -> None:
+        """The server stops. One that is closing already is not told again: it is cut."""
+        if self.handshake_complete and self.conn.state is not State.OPEN:
+            self.transport.abort()
+            return
+        super().shutdown()
+
     def _let_go(self, code: CloseCode, reason: str) -> None:
         """What ASGI `websocket.close` does, without waiting for the application."""
         if self.close_sent or self.disconnected or self.transport.is_closing():

@@ -17,6 +17,7 @@ import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from server.fanout.frames import wire_frame
@@ -483,6 +484,34 @@ async def test_floods_are_bounded_where_the_connection_is_not_handed_over() -> N
                 while True:  # nothing is read any more: the line is cut
                     writer.write(flood)
                     await writer.drain()
+        waiting.done.set()
+
+
+async def test_a_server_that_stops_cuts_who_is_closing_already() -> None:
+    """The peer said goodbye and does not take what is queued for it."""
+    waiting = Waiting()
+    protocols: list[PreframedProtocol] = []
+
+    async def application(handover: Handover) -> None:
+        assert handover._protocol is not None
+        protocols.append(handover._protocol)
+        await waiting(handover)
+
+    async with serving(application) as url:
+        client = await connect(url, max_queue=1)
+        client.transport.pause_reading()
+        (protocol,) = protocols
+        protocol.transport.write(wire_frame(b"x" * 4_000_000, True))
+        client.transport.write(masked(b"\x03\xe8", first=0x88))
+        async with asyncio.timeout(10):
+            while protocol.conn.state is State.OPEN:
+                await asyncio.sleep(0.01)
+        assert protocol.transport.get_write_buffer_size()
+        protocol.shutdown()
+        async with asyncio.timeout(10):
+            while not protocol.disconnected:
+                await asyncio.sleep(0.01)
+        client.transport.abort()
         waiting.done.set()
 
 
