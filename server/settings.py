@@ -162,7 +162,7 @@ class LimitSettings(Struct, kw_only=True, frozen=True):
     commands_per_second: Rate = 50.0
     """Per socket, all commands together."""
     connections_per_address: Natural = 0
-    """Open sockets of one client address on one worker; beyond it 4003."""
+    """Open WebSockets of one client address on one worker; beyond it 4003. Plain HTTP does not count."""
     joins_per_second: Rate = 2_000.0
     """Hellos per worker, and as many at once; beyond it 4003, with a time to come back for each."""
 

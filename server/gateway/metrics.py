@@ -18,3 +18,4 @@ REFUSED = Counter(
 JOINED = Tally(Counter("miaodan_gateway_joined_total", "Members who entered a room, by how.", ["how"]))
 COMMANDS = Tally(Counter("miaodan_gateway_commands_total", "Commands taken, by type.", ["type"]))
 ERRORS = Tally(Counter("miaodan_gateway_errors_total", "Error replies, by code.", ["code"]))
+MALFORMED = Counter("miaodan_gateway_malformed_total", "Times something came that is no HTTP request.")

@@ -7,6 +7,7 @@ comes out in the same form. Every line carries the role of its process.
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from typing import Any, TextIO
 
@@ -72,3 +73,22 @@ def configure_logs(log_format: str, level: str, *, role: str, stream: TextIO | N
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+class Seldom:
+    """What anybody can cause is logged at most once in `seconds`, with how often it was."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._due = -math.inf
+        self._number = 0
+
+    def note(self, now: float) -> int:
+        """It happened once more, at `now` seconds. How often since the last time this was not 0, or 0:
+        say nothing yet."""
+        self._number += 1
+        if now < self._due:
+            return 0
+        number, self._number = self._number, 0
+        self._due = now + self._seconds
+        return number

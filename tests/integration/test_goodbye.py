@@ -34,7 +34,12 @@ async def stopped_reader(server: LiveServer) -> AsyncIterator[socket.socket]:
         line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         line.setblocking(False)
         await loop.sock_connect(line, ("127.0.0.1", server.port))
-        await loop.sock_sendall(line, REQUEST + frame(HELLO))
+        for said, answer in ((REQUEST, b"\r\n\r\n"), (frame(HELLO), b"welcome")):
+            await loop.sock_sendall(line, said)
+            heard = b""
+            async with asyncio.timeout(10):
+                while answer not in heard:
+                    heard += await loop.sock_recv(line, 65536)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(3):
                 await loop.sock_sendall(line, frame(PING) * 5_000)

@@ -8,7 +8,7 @@ import orjson
 import pytest
 import structlog
 
-from server.ops.logs import configure_logs
+from server.ops.logs import Seldom, configure_logs
 
 
 @pytest.fixture(autouse=True)
@@ -52,3 +52,8 @@ def test_console_lines() -> None:
     assert "slow viewer" in line
     assert "room=r1" in line
     assert "\x1b" not in line
+
+
+def test_what_happens_often_is_said_seldom_with_its_number() -> None:
+    seldom = Seldom(60)
+    assert [seldom.note(now) for now in (5, 5, 30, 64.9, 65, 66, 200)] == [1, 0, 0, 0, 4, 0, 2]
