@@ -50,11 +50,16 @@ class Admission:
     """The room's count of mutes and kicks when this was read; when it has moved on, read again."""
 
 
-def take_turn(door: Doorway) -> None:
-    """Once per hello, before anything is done for it. Raises Refused, with the time to come back."""
+def take_turn(door: Doorway, hello: Hello) -> None:
+    """Once per hello, before the store is asked for it. Raises Refused, with the time to come back.
+
+    A bad token takes nobody's turn away: to look at it costs less than the connection it came on.
+    """
+    now = door.clock()
     if door.draining:
         raise Refused(CloseCode.DRAINING)
-    wait = door.joins.enter(door.clock())
+    _identify(door, hello, now)
+    wait = door.joins.enter(now)
     if wait:
         raise come_back("too many joins", wait, "joins")
 

@@ -66,6 +66,8 @@ class Socket:
             stream = hand_over(connection, door.settings.fanout.soft_mark, door.settings.fanout.hard_mark)
             if stream is not None:
                 connection.open(stream)
+            else:  # it spoke before the answer came, or is leaving
+                await send({"type": "websocket.close", "code": 1002, "reason": "too early"})
             return
         link = QueueLink(send, codec.text, door.settings.fanout.soft_mark, connection)
         connection.open(link)
@@ -262,7 +264,7 @@ class Connection:
 
     async def _admit(self, hello: Hello) -> tuple[Admission, list[bytes] | None]:
         """Again while somebody is muted or kicked meanwhile: it may have been this one."""
-        take_turn(self._door)
+        take_turn(self._door, hello)
         for _ in range(ADMISSIONS):
             admission = await admit(self._door, self._room_id, hello, self.session.control)
             missed = None

@@ -118,9 +118,12 @@ class BoundedHttp(HttpToolsProtocol):
             _note_malformed(self.loop.time())
             self.send_400_response("Invalid HTTP request received.")
             return
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade as upgrade:
             if self._should_upgrade():
-                self.handle_websocket_upgrade()
+                if data[upgrade.args[0] :]:
+                    self.send_400_response("Wait for the handshake's answer before you send a frame.")
+                else:
+                    self.handle_websocket_upgrade()
                 return
             _note_malformed(self.loop.time())  # it is answered like a request without the upgrade
         self._wait_for_rest()

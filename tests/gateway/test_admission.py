@@ -10,12 +10,14 @@ from msgspec import UNSET
 
 from schemas.codecs import JSON, MSGPACK, Codec
 from schemas.codes import CloseCode, ErrorCode, OrderStatus, Role, RoomStatus
+from schemas.commands import Hello
 from schemas.events import Error, ProductPinned, RoomState, Welcome
 from schemas.models import Order, Product, Resume, RoomSnapshot, User
 from server.gateway.admission import Admission, Refused, take_turn, welcome
 from server.gateway.doorway import Doorway
 from server.rooms.live import LiveRoom
 from server.settings import Settings
+from server.trust.tokens import Tokens
 from server.trust.turnstile import Turnstile
 
 NOW = 1_790_000_000_000
@@ -91,15 +93,25 @@ def test_a_welcome_with_what_was_missed(codec: Codec, count: int) -> None:
 
 def test_a_turn_is_taken_or_the_time_is_told() -> None:
     full = door(Turnstile(10, 1))
-    take_turn(full)
+    take_turn(full, Hello())
     with pytest.raises(Refused) as refused:
-        take_turn(full)
+        take_turn(full, Hello())
     assert refused.value.code is CloseCode.OVER_CAPACITY and refused.value.why == "joins"
     said = Error(code=ErrorCode.RATE_LIMITED, message="too many joins", retry_after_ms=100)
     assert refused.value.event == said
 
 
+def test_a_bad_token_takes_nobodys_turn() -> None:
+    full = door(Turnstile(10, 1))
+    full.tokens = Tokens("k" * 32)
+    for _ in range(5):
+        with pytest.raises(Refused) as refused:
+            take_turn(full, Hello(token="x.y.z"))
+        assert refused.value.code is CloseCode.BAD_TOKEN
+    take_turn(full, Hello(token=full.tokens.sign("ann", Role.VIEWER, now=NOW)))
+
+
 def test_a_draining_door_takes_nobody() -> None:
     with pytest.raises(Refused) as refused:
-        take_turn(door(Turnstile(0), draining=True))
+        take_turn(door(Turnstile(0), draining=True), Hello())
     assert refused.value.code is CloseCode.DRAINING

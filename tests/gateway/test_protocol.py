@@ -576,6 +576,20 @@ async def test_compressed_messages_are_read_and_a_bomb_is_not() -> None:
             assert await code_of(client) == 1009
 
 
+async def test_a_frame_pipelined_with_the_request_is_refused_in_words() -> None:
+    """It is not lost, and the stream behind it is not shifted."""
+    async with serving(lambda handover: taken(handover, Heard())) as url:
+        reader, writer = await asyncio.open_connection(*url.split("/")[2].split(":"))
+        head = {"Host": "h", "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+        head |= {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+        writer.write(f"GET /ws/live/r HTTP/1.1\r\n{lines}\r\n".encode() + masked(b"hello"))
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 400") and b"Wait for the handshake" in answer
+        writer.close()
+
+
 async def test_a_head_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(lambda handover: taken(handover, Heard())) as url:
         host, port = url.split("/")[2].split(":")
