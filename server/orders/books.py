@@ -16,10 +16,11 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.codes import OrderStatus
+from server.orders.entries import Entry, decode_entry
 from server.orders.keys import KeyBook, PartitionKeys
 from server.orders.lifecycle import HOLDING, SOLD
 from server.orders.pools import COUNTERS, PoolCounts, pool_counts
-from server.orders.records import Entry, StoredOrder, decode_entry
+from server.orders.records import StoredOrder
 from server.orders.tables import order_history, orders, parked_entries, stock_movements
 
 PoolName = tuple[str, str]

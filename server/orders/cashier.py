@@ -30,6 +30,7 @@ from server.orders.changes import (
     refund_change,
     release_change,
 )
+from server.orders.entries import NoticeRow
 from server.orders.keys import KeyBook
 from server.orders.lanes import Unanswered
 from server.orders.lifecycle import Action, NotAllowed, check
@@ -37,7 +38,7 @@ from server.orders.metrics import PAYMENTS, RELEASED
 from server.orders.outcomes import Outcome, refused
 from server.orders.pipe import call_script
 from server.orders.provider import Charge, PaymentProvider, PaymentRefused
-from server.orders.records import NoticeRow, StoredOrder
+from server.orders.records import StoredOrder
 from server.orders.scripts import NOTICE
 from server.valkey import store_time
 

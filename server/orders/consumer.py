@@ -19,12 +19,12 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 from uuid_utils import uuid7
 
+from server.orders.entries import Entry, decode_entry
 from server.orders.errors import LedgerError, Unwritable
 from server.orders.keys import KeyBook
 from server.orders.ledger import Ledger
 from server.orders.loops import run_forever
 from server.orders.metrics import LEDGER_ENTRIES, LEDGER_ERRORS
-from server.orders.records import Entry, decode_entry
 from server.orders.statements import Parked
 from server.settings import OrderSettings
 

@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from schemas.codes import OrderStatus
 from schemas.http import OrderList, OrderRecord
 from server.orders.database import Database
+from server.orders.entries import Entry
 from server.orders.metrics import LEDGER_ROWS
-from server.orders.records import Entry
 from server.orders.statements import Parked, rows_of, write_rows
 from server.orders.tables import order_history, orders, parked_entries
 

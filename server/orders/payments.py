@@ -18,13 +18,14 @@ from schemas.codecs import split_error
 from schemas.codes import ErrorCode
 from schemas.http import PaymentNotice, PaymentRecorded
 from server.orders.changes import Code
+from server.orders.entries import NoticeRow
 from server.orders.errors import OrderError
 from server.orders.keys import PartitionKeys
 from server.orders.lanes import Unanswered
 from server.orders.metrics import NOTICES
 from server.orders.pipe import call_script
 from server.orders.provider import Charge, PaymentProvider, PaymentRefused, SandboxProvider
-from server.orders.records import NoticeRow, StoredOrder
+from server.orders.records import StoredOrder
 from server.orders.scripts import NOTICE
 from server.orders.service import OrderService
 from server.valkey import StoreUnavailable, store_errors, store_time

@@ -23,6 +23,19 @@ class Head(Struct, frozen=True):
     sale: str | None
     quantity: int
     currency: str
+    pay: bool
+
+
+class Refund(Struct, frozen=True, kw_only=True):
+    """A refund under way. `amount` in minor units; `due` in ms: it is carried out by itself then."""
+
+    id: str
+    amount: int
+    back: OrderStatus
+    """The order's status before, and after it where the refund was a partial one or was declined."""
+    due: int
+    approved: bool
+    reason: str = ""
 
 
 class StoredOrder(Struct, frozen=True, kw_only=True):
@@ -45,6 +58,18 @@ class StoredOrder(Struct, frozen=True, kw_only=True):
     updated_at: int
     payment: str | None = None
     reason: str | None = None
+    pay: bool = False
+    """What the request asked for: it is told again by it."""
+    shipped_at: int | None = None
+    delivered_at: int | None = None
+    refund: Refund | None = None
+    refunds: dict[str, int] = msgspec.field(default_factory=dict)
+    """Finished ones: id -> minor units. (A dictionary: the scripts write an empty list as one.)"""
+
+    @property
+    def refunded(self) -> int:
+        """Minor units given back so far."""
+        return sum(self.refunds.values())
 
     @property
     def amount(self) -> int:
@@ -78,43 +103,23 @@ class StoredOrder(Struct, frozen=True, kw_only=True):
         )
 
 
-class StockMove(Struct, frozen=True):
-    """A change of what one pool was given: `delta` units, signed."""
-
-    id: str
-    room: str
-    pool: str
-    delta: int
-    reason: str
-    at: int
-
-
-class NoticeRow(Struct, frozen=True):
-    """What one notice of a payment provider, or one return of a payment, did."""
-
-    event: str
-    order: str
-    payment: str
-    status: str
-    amount: int
-    currency: str
-    result: str
-    at: int
-
-
 _encode = msgspec.json.Encoder().encode
 _stored = msgspec.json.Decoder(StoredOrder)
-_orders = msgspec.json.Decoder(list[StoredOrder])
-_moves = msgspec.json.Decoder(list[StockMove])
-_notices = msgspec.json.Decoder(list[NoticeRow])
 
 
 def encode_head(
-    order: str, request_id: str, room: str, user: str, sale: str | None, quantity: int, currency: str
+    order: str,
+    request_id: str,
+    room: str,
+    user: str,
+    sale: str | None,
+    quantity: int,
+    currency: str,
+    pay: bool,
 ) -> bytes:
     """The open first part of a record. Raises OrderError `invalid` for text that is not Unicode."""
     try:
-        return _encode(Head(order, request_id, room, user, sale, quantity, currency))[:-1]
+        return _encode(Head(order, request_id, room, user, sale, quantity, currency, pay))[:-1]
     except UnicodeEncodeError:
         raise OrderError(ErrorCode.INVALID, "not valid Unicode text") from None
 
@@ -127,23 +132,3 @@ def decode_stored(record: bytes) -> StoredOrder:
 def decode_order(record: bytes) -> Order:
     """An `O` message's order, as the wire shows it. Raises msgspec.ValidationError."""
     return _stored.decode(record).to_wire()
-
-
-class Entry(Struct, frozen=True):
-    """One outbox entry, decoded."""
-
-    orders: list[StoredOrder]
-    moves: list[StockMove]
-    notices: list[NoticeRow]
-
-
-def decode_entry(fields: dict[bytes, bytes]) -> Entry:
-    """Raises ValueError (msgspec's errors included) for an entry that no script of ours wrote."""
-    unknown = fields.keys() - {b"o", b"m", b"n"}
-    if unknown or not fields:
-        raise ValueError(f"unexpected fields: {sorted(unknown)}")
-    return Entry(
-        _orders.decode(fields[b"o"]) if b"o" in fields else [],
-        _moves.decode(fields[b"m"]) if b"m" in fields else [],
-        _notices.decode(fields[b"n"]) if b"n" in fields else [],
-    )

@@ -205,4 +205,5 @@ def _stored(job: Reservation, order: Order, price: int) -> StoredOrder:
         reserved_at=order.reserved_at,
         expires_at=order.expires_at,
         updated_at=order.reserved_at,
+        pay=job.pay,
     )

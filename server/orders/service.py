@@ -85,7 +85,9 @@ class OrderService(StockPools):
             return
         order = new_order_id(keys.partition.number)
         try:
-            head = encode_head(order, request.request_id, room, user, sale, request.quantity, currency)
+            head = encode_head(
+                order, request.request_id, room, user, sale, request.quantity, currency, request.pay
+            )
         except OrderError as error:
             done(refused(error.code, error.message, user))
             return

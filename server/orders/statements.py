@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import String, Table, Text, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,15 +18,32 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.orders.records import Entry, StoredOrder
-from server.orders.tables import order_history, orders, parked_entries, payment_notices, stock_movements
+from server.orders.entries import Entry, PaymentRow, RefundRow
+from server.orders.records import StoredOrder
+from server.orders.tables import (
+    control_actions,
+    order_history,
+    orders,
+    parked_entries,
+    payment_notices,
+    payments,
+    pools,
+    refunds,
+    stock_movements,
+)
 
 Values = dict[str, Any]
 Rows = list[tuple[Table, list[Values]]]
 _Insert = TypeVar("_Insert", sqlite.Insert, postgresql.Insert)
 
-_CHANGES = ("status", "version", "expires_at", "updated_at", "payment", "reason")
-"""What a later version of an order changes."""
+_CHANGES = {
+    orders.name: (
+        *("status", "version", "expires_at", "updated_at", "payment", "reason"),
+        *("shipped_at", "delivered_at", "refund", "refunds"),
+    ),
+    pools.name: tuple(column.name for column in pools.columns if not column.primary_key),
+}
+"""What a later version changes."""
 
 
 class Parked(Struct, frozen=True):
@@ -46,13 +64,32 @@ def rows_of(entries: Sequence[Entry], parked: Sequence[Parked] = ()) -> Rows:
     latest = {record.order: record for record in records}
     moves = sorted((move for entry in entries for move in entry.moves), key=lambda move: move.id)
     notices = sorted((notice for entry in entries for notice in entry.notices), key=lambda one: one.event)
+    paid = sorted(
+        (row for entry in entries for row in entry.payments), key=lambda one: (one.payment, one.what)
+    )
+    given = sorted(
+        (row for entry in entries for row in entry.refunds), key=lambda one: (one.refund, one.what)
+    )
+    done = sorted((row for entry in entries for row in entry.actions), key=lambda one: one.id)
+    rules = sorted(
+        (row for entry in entries for row in entry.pools), key=lambda one: (one.room, one.pool, one.version)
+    )
+    newest = {(row.room, row.pool): row for row in rules}
     return [
         (orders, [_order_row(record) for record in latest.values()]),
         (order_history, [_history_row(record) for record in records]),
         (stock_movements, [_struct_row(move) for move in moves]),
         (payment_notices, [_renamed(_struct_row(notice)) for notice in notices]),
         (parked_entries, [_struct_row(entry) for entry in parked]),
+        (payments, [_renamed(_struct_row(row)) for row in paid]),
+        (refunds, [_renamed(_struct_row(row)) for row in given]),
+        (control_actions, [_struct_row(row) for row in done]),
+        (pools, [_struct_row(row) for row in newest.values()]),
     ]
+
+
+def _what(row: PaymentRow | RefundRow) -> tuple[str, str]:
+    return (row.payment if isinstance(row, PaymentRow) else row.refund, row.what)
 
 
 async def write_rows(connection: AsyncConnection, table: Table, rows: list[Values]) -> None:
@@ -93,7 +130,16 @@ def _order_row(record: StoredOrder) -> Values:
         "updated_at": record.updated_at,
         "payment": record.payment,
         "reason": record.reason,
+        "pay": record.pay,
+        "shipped_at": record.shipped_at,
+        "delivered_at": record.delivered_at,
+        "refund": _json(record.refund) if record.refund is not None else None,
+        "refunds": _json(record.refunds) if record.refunds else None,
     }
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _history_row(record: StoredOrder) -> Values:
@@ -117,14 +163,15 @@ def _renamed(row: Values) -> Values:
 
 
 def _merging(table: Table, statement: _Insert) -> _Insert:
-    """What is there stays, but for an order's older version."""
-    if table is not orders:
+    """What is there stays, but for an older version."""
+    changes = _CHANGES.get(table.name)
+    if changes is None:
         return statement.on_conflict_do_nothing()
     new = statement.excluded
     return statement.on_conflict_do_update(
-        index_elements=[orders.c.order_id],
-        set_={name: new[name] for name in _CHANGES},
-        where=new.version > orders.c.version,
+        index_elements=list(table.primary_key),
+        set_={name: new[name] for name in changes},
+        where=new.version > table.c.version,
     )
 
 
@@ -143,6 +190,9 @@ def _postgresql_text(table: Table) -> str:
     return str(statement.compile(dialect=asyncpg_dialect()))  # type: ignore[no-untyped-call]
 
 
-_TABLES = (orders, order_history, stock_movements, payment_notices, parked_entries)
+_TABLES = (
+    *(orders, order_history, stock_movements, payment_notices, parked_entries),
+    *(payments, refunds, control_actions, pools),
+)
 _SQLITE = {table.name: _sqlite_text(table) for table in _TABLES}
 _POSTGRESQL = {table.name: _postgresql_text(table) for table in _TABLES}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, false
 
 metadata = MetaData()
 
@@ -30,11 +30,16 @@ orders = Table(
     Column("updated_at", BigInteger, nullable=False),
     Column("payment", String(128)),
     Column("reason", Text),
+    Column("pay", Boolean, nullable=False, server_default=false()),
+    Column("shipped_at", BigInteger),
+    Column("delivered_at", BigInteger),
+    Column("refund", Text),
+    Column("refunds", Text),
     Index("orders_by_user", "user_id", "reserved_at", "order_id"),
     Index("orders_by_room", "room", "reserved_at", "order_id"),
     Index("orders_by_time", "reserved_at", "order_id"),
 )
-"""Each order as it stands: its highest version."""
+"""Each order as it stands: its highest version. `refund` and `refunds` are JSON, null where there is none."""
 
 order_history = Table(
     "order_history",
@@ -72,8 +77,84 @@ payment_notices = Table(
     Column("currency", String(3), nullable=False),
     Column("result", String(32), nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("reason", Text),
     Index("payment_notices_by_order", "order_id"),
 )
+"""What payment providers told, also what was refused, and why."""
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("payment", String(128), primary_key=True),
+    Column("what", String(16), primary_key=True),
+    Column("order_id", String(64), nullable=False),
+    Column("charge", String(64), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("payments_by_order", "order_id"),
+)
+"""What became of each payment: `captured` for its order, `unused`, `returned`."""
+
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("refund", String(128), primary_key=True),
+    Column("what", String(16), primary_key=True),
+    Column("order_id", String(64), nullable=False),
+    Column("payment", String(128), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("refunds_by_order", "order_id"),
+)
+"""What became of each refund: `begun`, `approved`, `declined`, `done`."""
+
+control_actions = Table(
+    "control_actions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("room", String(64), nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("details", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("control_actions_by_room", "room", "at", "id"),
+)
+"""Who did what in a room."""
+
+pools = Table(
+    "pools",
+    metadata,
+    Column("room", String(64), primary_key=True),
+    Column("pool", String(80), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("sku", String(64), nullable=False),
+    Column("price", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("per_user_limit", Integer, nullable=False),
+    Column("hold_ms", BigInteger, nullable=False),
+    Column("starts_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+"""Each pool's rules as they stand: their highest version."""
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("stream", String(64), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),
+)
+"""The highest outbox entry in the ledger, `at-number`: a store that has less is not the one that was."""
 
 parked_entries = Table(
     "parked_entries",

@@ -11,9 +11,9 @@ import msgspec
 from msgspec import Struct
 
 from server.orders.database import ledger_url
+from server.orders.entries import decode_entry
 from server.orders.errors import Unwritable
 from server.orders.ledger import Ledger
-from server.orders.records import decode_entry
 from server.orders.statements import Parked
 from server.settings import Settings
 

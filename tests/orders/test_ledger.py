@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import select
 
 from schemas.codes import OrderStatus
 from server.orders.database import ledger_url
+from server.orders.entries import ActionRow, Entry, NoticeRow, PaymentRow, PoolRow, RefundRow, StockMove
 from server.orders.errors import Unwritable
 from server.orders.ledger import Ledger
-from server.orders.records import Entry, NoticeRow, StockMove, StoredOrder
+from server.orders.records import Refund, StoredOrder
+from server.orders.tables import control_actions, orders, payments, pools, refunds
 from server.settings import ServerSettings
 
 pytestmark = pytest.mark.anyio
@@ -162,3 +166,39 @@ async def test_sqlite_survives_a_power_cut(tmp_path: Path, anyio_backend: str) -
         for pragma, value in (("journal_mode", "wal"), ("synchronous", 2)):
             assert (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar_one() == value
     await ledger.stop()
+
+
+async def test_every_kind_of_row_is_written_once(ledger: Ledger) -> None:
+    record_ = record(1, pay=True, shipped_at=5, refunds={"x-r1": 3}, version=4)
+    kept = replace(
+        record_,
+        refund=Refund(id="x-r2", amount=2, back=OrderStatus.PAID, due=9, approved=False, reason="why"),
+        version=5,
+    )
+    written = Entry(
+        [record_, kept],
+        [],
+        [],
+        [PaymentRow("p1", "captured", record_.order, "c-1", 5, "CNY", 7)],
+        [RefundRow("x-r1", "done", record_.order, "p1", 3, "CNY", "ann", 8, "late")],
+        [ActionRow("a1", "r", "hanna", "host", "product.mount", '{"sku":"lamp"}', 9)],
+        [PoolRow("r", "sku/lamp", 2, 1, "open", "lamp", 250, "CNY", 0, 1_000, 0, 0, "", 9)],
+    )
+    older = PoolRow("r", "sku/lamp", 1, 1, "closed", "lamp", 1, "CNY", 0, 1_000, 0, 0, "", 1)
+    for one in (written, written, Entry([], [], [], pools=[older])):
+        await ledger.write([one])
+    async with ledger.reading() as connection:
+        found = {
+            table.name: [tuple(row) for row in await connection.execute(select(table))]
+            for table in (payments, refunds, control_actions, pools)
+        }
+        row = (await connection.execute(select(orders))).one()
+    assert found == {
+        "payments": [("p1", "captured", record_.order, "c-1", 5, "CNY", 7, "")],
+        "refunds": [("x-r1", "done", record_.order, "p1", 3, "CNY", "ann", 8, "late")],
+        "control_actions": [("a1", "r", "hanna", "host", "product.mount", '{"sku":"lamp"}', 9)],
+        "pools": [("r", "sku/lamp", 2, 1, "open", "lamp", 250, "CNY", 0, 1_000, 0, 0, "", 9)],
+    }
+    assert (row.pay, row.shipped_at, row.delivered_at) == (True, 5, None)
+    assert msgspec.json.decode(row.refunds) == {"x-r1": 3}
+    assert msgspec.json.decode(row.refund, type=Refund) == kept.refund

@@ -9,6 +9,7 @@ import sys
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
@@ -57,7 +58,6 @@ async def test_a_ledger_from_before_revisions_keeps_its_rows(
     database_url: str, anyio_backend: str, ledger_before: None
 ) -> None:
     ledger = Ledger(database_url)
-    await ledger.write([entry(record(1))])
     assert await found(ledger.database) is None
     await ledger.start()
     assert await found(ledger.database) == HEAD
@@ -69,11 +69,24 @@ async def test_a_ledger_from_before_revisions_keeps_its_rows(
 
 @pytest.fixture
 async def ledger_before(database_url: str, anyio_backend: str) -> None:
-    """Tables as a server without revisions made them: `metadata.create_all`, at the first revision."""
-    assert HEAD == FIRST, "write the first revision's tables out here, now that they are not today's"
+    """Tables as a server without revisions made them, those of the first revision, and an order of then."""
+    first = ScriptDirectory.from_config(configuration()).get_revision(FIRST).module
+
+    def make(connection: Connection) -> None:
+        with Operations.context(MigrationContext.configure(connection)):
+            first.upgrade()
+
     database = Database(database_url)
     async with database.writing() as connection:
-        await connection.run_sync(metadata.create_all)
+        await connection.run_sync(make)
+        await connection.execute(
+            text(
+                "INSERT INTO orders (order_id, room, user_id, request_id, sku, pool, quantity, price, amount,"
+                " currency, status, version, reserved_at, expires_at, updated_at) VALUES (:order, 'r', 'ann',"
+                " 'r1', 'lamp', 'sku/lamp', 1, 5, 5, 'CNY', 'reserved', 1, 1, 2, 1)"
+            ),
+            {"order": record(1).order},
+        )
     await database.stop()
 
 

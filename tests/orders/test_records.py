@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from schemas.codes import ErrorCode, OrderStatus
 from server.orders.changes import Owed
+from server.orders.entries import decode_entry
 from server.orders.errors import OrderError
 from server.orders.keys import ORDER_ID_LENGTH, KeyBook, new_order_id
-from server.orders.records import decode_entry, decode_order, decode_stored, encode_head
+from server.orders.records import decode_order, decode_stored, encode_head
 from server.valkey import partition_of
 
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=64)
@@ -26,7 +27,7 @@ TAIL = (
 
 @given(user=text, request=text, room=text)
 def test_a_head_takes_any_text(user: str, request: str, room: str) -> None:
-    record = encode_head("00-x", request, room, user, None, 3, "CNY") + TAIL
+    record = encode_head("00-x", request, room, user, None, 3, "CNY", False) + TAIL
     stored = decode_stored(record)
     assert (stored.user, stored.request_id, stored.room, stored.quantity) == (user, request, room, 3)
     assert (stored.amount, stored.pool, stored.home) == (750, "sku/lamp", "sku/lamp")
@@ -35,13 +36,13 @@ def test_a_head_takes_any_text(user: str, request: str, room: str) -> None:
 
 
 def test_a_sales_order_has_two_pools() -> None:
-    stored = decode_stored(encode_head("00-x", "r", "room", "u", "s1", 1, "CNY") + TAIL)
+    stored = decode_stored(encode_head("00-x", "r", "room", "u", "s1", 1, "CNY", False) + TAIL)
     assert (stored.pool, stored.home) == ("sale/s1", "sku/lamp")
 
 
 def test_what_is_no_text() -> None:
     with pytest.raises(OrderError) as caught:
-        encode_head("00-x", "\ud800", "room", "u", None, 1, "CNY")
+        encode_head("00-x", "\ud800", "room", "u", None, 1, "CNY", False)
     assert caught.value.code is ErrorCode.INVALID
 
 
@@ -54,7 +55,7 @@ def test_entries_of_somebody_else(fields: dict[bytes, bytes]) -> None:
 
 
 def test_an_entry() -> None:
-    record = encode_head("00-x", "r", "room", "u", None, 1, "CNY") + TAIL
+    record = encode_head("00-x", "r", "room", "u", None, 1, "CNY", False) + TAIL
     move = {"id": "m", "room": "r", "pool": "sku/x", "delta": -1, "reason": "closed", "at": 5}
     entry = decode_entry({b"o": b"[" + record + b"]", b"m": json.dumps([move]).encode()})
     assert [order.order for order in entry.orders] == ["00-x"]

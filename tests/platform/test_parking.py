@@ -15,8 +15,8 @@ from schemas.codes import OrderStatus
 from server.cli import main
 from server.orders.audit import audit
 from server.orders.consumer import LedgerConsumer
+from server.orders.entries import decode_entry
 from server.orders.ledger import Ledger
-from server.orders.records import decode_entry
 from tests.orders.shop import ROOM, SETTINGS, Shop
 from tests.postgres import Postgres
 
