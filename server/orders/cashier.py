@@ -37,7 +37,7 @@ from server.orders.lifecycle import Action, NotAllowed, check
 from server.orders.metrics import PAYMENTS, RELEASED
 from server.orders.outcomes import Outcome, refused
 from server.orders.pipe import call_script
-from server.orders.provider import Charge, PaymentProvider, PaymentRefused
+from server.orders.provider import Charge, PaymentProvider, PaymentRefused, Standing
 from server.orders.records import StoredOrder
 from server.orders.scripts import NOTICE
 from server.valkey import store_time
@@ -87,8 +87,7 @@ class Cashier:
             f"{record.order}-{record.version}", record.order, record.user, record.amount, record.currency
         )
         try:
-            payment = await self._provider.authorise(charge)
-            await self._provider.capture(payment)
+            payment = await self._take(charge)
         except PaymentRefused as error:
             PAYMENTS.labels("refused").inc()
             return refused(ErrorCode.PAYMENT_FAILED, error.reason, record.user, order)
@@ -99,6 +98,15 @@ class Cashier:
             return refused(ErrorCode.UNKNOWN_OUTCOME, message, record.user)
         changed = await self.settle(record, payment)
         return self._outcome(changed, record.user, replayed=replayed)
+
+    async def _take(self, charge: Charge) -> str:
+        """The captured payment. Raises what the provider does, TimeoutError while it is not decided."""
+        payment = await self._provider.authorise(charge)
+        if payment.status is not Standing.CAPTURED:
+            payment = await self._provider.capture(payment.payment)
+        if payment.status is not Standing.CAPTURED:
+            raise TimeoutError(f"payment {payment.payment} is {payment.status.value}")
+        return payment.payment
 
     async def settle(self, record: StoredOrder, payment: str) -> Changed:
         """Record a captured payment, or send it back where it pays nothing. Raises Unanswered."""
@@ -169,7 +177,8 @@ class Cashier:
 
     async def finish_refund(self, record: StoredOrder) -> StoredOrder | None:
         """The money of a `refunding` order, then its stock. Raises what the provider or the store does."""
-        await self._provider.refund(record.payment or "", record.amount, record.currency)
+        payment = record.payment or ""
+        await self._provider.refund(payment, f"{record.order}-rall", record.amount, record.currency)
         changed = await self._carry(FINISH_REFUND, refund_change(record, record.reason or ""))
         if changed.code is Code.DONE:
             PAYMENTS.labels("refunded").inc()
@@ -177,7 +186,7 @@ class Cashier:
 
     async def give_back(self, owed: Owed) -> None:
         """Return a payment that paid nothing. Raises what the provider or the store does."""
-        await self._provider.refund(owed.payment, owed.amount, owed.currency)
+        await self._provider.refund(owed.payment, f"return:{owed.payment}", owed.amount, owed.currency)
         partition = self._book.of_order(owed.order)
         if partition is None:
             raise ValueError(f"not an order's id: {owed.order!r}")

@@ -13,7 +13,7 @@ from schemas.codes import ErrorCode
 from schemas.commands import OrderPlace
 from schemas.models import Order
 from server.orders.outcomes import Outcome
-from server.orders.provider import Charge, PaymentProvider, PaymentRefused, SandboxProvider
+from server.orders.provider import Charge, Payment, PaymentProvider, PaymentRefused, SandboxProvider
 from server.orders.service import Done, OrderService
 from server.settings import OrderSettings
 from server.valkey import store_time
@@ -38,22 +38,22 @@ class Provider(SandboxProvider):
         self.charge_error: Exception | None = None
         self.before_capture: Callable[[], asyncio.Future[None]] | None = None
 
-    async def authorise(self, charge: Charge) -> str:
+    async def authorise(self, charge: Charge) -> Payment:
         self.charges.append(charge)
         if self.charge_error is not None:
             raise self.charge_error
         return await super().authorise(charge)
 
-    async def capture(self, payment: str) -> None:
+    async def capture(self, payment: str) -> Payment:
         if self.before_capture is not None:
             await self.before_capture()
-        await super().capture(payment)
+        return await super().capture(payment)
 
-    async def refund(self, payment: str, amount: int, currency: str) -> None:
+    async def refund(self, payment: str, key: str, amount: int, currency: str) -> Payment:
         if self.refund_error is not None:
             raise self.refund_error
         self.refunds.append((payment, amount, currency))
-        await super().refund(payment, amount, currency)
+        return await super().refund(payment, key, amount, currency)
 
 
 class Shop:

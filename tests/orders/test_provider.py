@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 import pytest
 
 from server.orders.errands import Errands
-from server.orders.provider import Charge, PaymentRefused, SandboxProvider
+from server.orders.provider import Charge, PaymentRefused, SandboxProvider, Standing
 
 pytestmark = pytest.mark.anyio
 
@@ -16,15 +16,30 @@ pytestmark = pytest.mark.anyio
 async def test_a_charge_is_made_once(anyio_backend: str) -> None:
     sandbox = SandboxProvider(0)
     charge = Charge("k", "o", "ann", 5, "CNY")
+    assert await sandbox.query("k") is None
     payment = await sandbox.authorise(charge)
-    await sandbox.capture(payment)
-    assert await sandbox.authorise(charge) == payment
+    assert payment.status is Standing.AUTHORISED
+    captured = await sandbox.capture(payment.payment)
+    assert captured.status is Standing.CAPTURED
+    assert await sandbox.authorise(charge) == await sandbox.query("k") == captured
     assert await SandboxProvider(0).authorise(charge) == payment, "whichever process asks"
-    await sandbox.refund(payment, 5, "CNY")
-    await sandbox.refund(payment, 5, "CNY")
+    refunded = await sandbox.refund(payment.payment, "r", 5, "CNY")
+    assert refunded.refunded == 5
+    assert await sandbox.refund(payment.payment, "r", 5, "CNY") == refunded
     again = await sandbox.authorise(charge)
-    assert again != payment, "what went back is not taken for paid"
+    assert again.payment != payment.payment, "what went back is not taken for paid"
     assert await sandbox.authorise(charge) == again
+
+
+async def test_no_more_goes_back_than_came(anyio_backend: str) -> None:
+    sandbox = SandboxProvider(0)
+    payment = (await sandbox.authorise(Charge("k", "o", "ann", 5, "CNY"))).payment
+    await sandbox.capture(payment)
+    for _ in range(2):
+        assert (await sandbox.refund(payment, "r1", 3, "CNY")).refunded == 3
+    with pytest.raises(PaymentRefused, match="only 2"):
+        await sandbox.refund(payment, "r2", 3, "CNY")
+    assert (await sandbox.refund(payment, "r3", 2, "CNY")).refunded == 5
 
 
 async def test_who_is_declined(anyio_backend: str) -> None:
@@ -37,9 +52,9 @@ async def test_memory_is_bounded(anyio_backend: str, monkeypatch: pytest.MonkeyP
     sandbox = SandboxProvider(0)
     for number in range(50):
         payment = await sandbox.authorise(Charge(f"k{number}", "o", "ann", 5, "CNY"))
-        await sandbox.refund(payment, 5, "CNY")
+        await sandbox.refund(payment.payment, f"r{number}", 5, "CNY")
         await sandbox.authorise(Charge(f"k{number}", "o", "ann", 5, "CNY"))
-    assert len(sandbox._payments) == len(sandbox._refunds) == 10
+    assert len(sandbox._payments) == len(sandbox._refunds) == len(sandbox._attempts) == 10
 
 
 class Work:
