@@ -1,4 +1,4 @@
-"""Payments and refunds of orders: the provider on one side, the store on the other.
+"""Payments of orders: the provider on one side, the store on the other.
 
 Paying an order is idempotent on both sides (the provider's charge key, the payment in the order's
 record), so a step whose answer was lost is simply taken again. A payment that finds no order to pay
@@ -16,9 +16,7 @@ from redis.asyncio import Redis
 
 from schemas.codes import ErrorCode, OrderStatus
 from server.orders.changes import (
-    BEGIN_REFUND,
     CANCEL_ORDER,
-    FINISH_REFUND,
     PAY_ORDER,
     Change,
     Changed,
@@ -27,7 +25,6 @@ from server.orders.changes import (
     Owed,
     owed_for,
     pay_change,
-    refund_change,
     release_change,
 )
 from server.orders.entries import NoticeRow
@@ -35,7 +32,7 @@ from server.orders.keys import KeyBook
 from server.orders.lanes import Unanswered
 from server.orders.lifecycle import Action, NotAllowed, check
 from server.orders.metrics import PAYMENTS, RELEASED
-from server.orders.outcomes import Outcome, refused
+from server.orders.outcomes import Outcome, of_change, refused
 from server.orders.pipe import call_script
 from server.orders.provider import Charge, PaymentProvider, PaymentRefused, Standing
 from server.orders.records import StoredOrder
@@ -152,37 +149,7 @@ class Cashier:
         changed = await self._carry(CANCEL_ORDER, release_change(record, "cancelled by the buyer"))
         if changed.code is Code.DONE:
             RELEASED.labels("cancelled").inc()
-        return self._changed(changed, record.user)
-
-    async def refund(self, record: StoredOrder, reason: str) -> Outcome:
-        """Give a paid order's money back. Raises Unanswered.
-
-        Where the provider does not answer, the order stays `refunding` and is tried again later.
-        """
-        if record.status not in (OrderStatus.REFUNDING, OrderStatus.REFUNDED):
-            try:
-                check(Action.REFUND, record.status)
-            except NotAllowed as error:
-                return refused(ErrorCode.CONFLICT, str(error), record.user, record.to_wire())
-            begun = await self._carry(BEGIN_REFUND, refund_change(record, reason))
-            if begun.code not in (Code.DONE, Code.ALREADY) or begun.record is None:
-                return self._changed(begun, record.user)
-            record = begun.record
-        if record.status is OrderStatus.REFUNDING:
-            try:
-                record = await self.finish_refund(record) or record
-            except Exception as error:
-                log.warning("refund not finished yet", order=record.order, error=str(error))
-        return Outcome(None, "", record.to_wire(), False, record.user)
-
-    async def finish_refund(self, record: StoredOrder) -> StoredOrder | None:
-        """The money of a `refunding` order, then its stock. Raises what the provider or the store does."""
-        payment = record.payment or ""
-        await self._provider.refund(payment, f"{record.order}-rall", record.amount, record.currency)
-        changed = await self._carry(FINISH_REFUND, refund_change(record, record.reason or ""))
-        if changed.code is Code.DONE:
-            PAYMENTS.labels("refunded").inc()
-        return changed.record
+        return of_change(changed, record.user)
 
     async def give_back(self, owed: Owed) -> None:
         """Return a payment that paid nothing. Raises what the provider or the store does."""
@@ -205,12 +172,3 @@ class Cashier:
         args: list[str | bytes | int] = [b'"returned"', self._memory, msgspec.json.encode(row), owed.member]
         await call_script(self._client, NOTICE, keys, args)
         PAYMENTS.labels("returned").inc()
-
-    @staticmethod
-    def _changed(changed: Changed, user: str) -> Outcome:
-        if changed.record is None:
-            return refused(ErrorCode.NOT_FOUND, "no such order", user)
-        order = changed.record.to_wire()
-        if changed.code in (Code.DONE, Code.ALREADY):
-            return Outcome(None, "", order, False, user)
-        return refused(ErrorCode.CONFLICT, f"the order is {order.status.value} now", user, order)

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from schemas.codes import ErrorCode
 from schemas.models import Order
+from server.orders.changes import Changed, Code
 from server.orders.lanes import Fate
 
 
@@ -45,3 +46,13 @@ def of_fate(fate: Fate, user: str, order: Order | None = None) -> Outcome:
 
 def refused(code: ErrorCode, message: str, user: str, order: Order | None = None) -> Outcome:
     return Outcome(code, message, order, False, user)
+
+
+def of_change(changed: Changed, user: str) -> Outcome:
+    """How the order stands: accepted where the change was made, now or before."""
+    if changed.record is None:
+        return refused(ErrorCode.NOT_FOUND, "no such order", user)
+    order = changed.record.to_wire()
+    if changed.code in (Code.DONE, Code.ALREADY):
+        return Outcome(None, "", order, False, user)
+    return refused(ErrorCode.CONFLICT, f"the order is {order.status.value} now", user, order)

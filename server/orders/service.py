@@ -27,6 +27,7 @@ from server.orders.partition import Partition
 from server.orders.pools import DueSale, PoolCounts, StockPools
 from server.orders.provider import PaymentProvider
 from server.orders.records import StoredOrder, decode_stored, encode_head
+from server.orders.refunds import RefundDesk
 from server.orders.reservations import Done, Reservation
 from server.settings import OrderSettings
 from server.valkey import StoreUnavailable, store_errors
@@ -47,6 +48,7 @@ class OrderService(StockPools):
     def __init__(self, client: Redis, settings: OrderSettings, payments: PaymentProvider) -> None:
         super().__init__(client, settings)
         self.cashier = Cashier(client, self.book, payments, settings.request_ttl_ms, self._carry)
+        self.refunds = RefundDesk(payments, self._carry)
         self._errands = Errands(_ERRANDS, settings.queue)
         self._partitions: dict[int, Partition] = {}
         self._stopped = False
@@ -138,7 +140,7 @@ class OrderService(StockPools):
 
     def refund(self, room: str, user: str, order_id: str, reason: str, done: Done) -> None:
         """Give a paid order back."""
-        self._on_order(room, user, order_id, done, lambda record: self.cashier.refund(record, reason))
+        self._on_order(room, user, order_id, done, lambda record: self.refunds.refund(record, reason))
 
     def _on_order(
         self,

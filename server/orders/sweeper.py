@@ -117,7 +117,7 @@ class ReturnSweeper:
                 and record.payment == owed.payment
                 and record.status is OrderStatus.REFUNDING
             ):
-                await self._service.cashier.finish_refund(record)
+                await self._service.refunds.finish(record)
             elif record is not None and record.payment == owed.payment and record.status in _KEEPS:
                 await self._client.zrem(partition.returns, member)
             else:
