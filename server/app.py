@@ -38,8 +38,10 @@ from server.orders.consumer import LedgerConsumer
 from server.orders.database import ledger_url
 from server.orders.errors import LedgerError
 from server.orders.ledger import Ledger
-from server.orders.payments import PaymentDesk, SandboxProvider
+from server.orders.payments import PaymentDesk
+from server.orders.provider import PaymentProvider
 from server.orders.records import decode_order
+from server.orders.sandbox_client import SandboxClient
 from server.orders.service import OrderService
 from server.orders.sweeper import HoldSweeper, ReturnSweeper
 from server.rooms.bus import RoomBus
@@ -52,7 +54,7 @@ from server.rooms.sale_clock import SaleClock
 from server.settings import Settings
 from server.trust.limits import Buckets, Concurrent
 from server.trust.origins import Origins
-from server.trust.tokens import Tokens, load_key
+from server.trust.tokens import PROVIDER_KEY_FILE, WEBHOOK_KEY_FILE, Tokens, load_key
 from server.trust.turnstile import Turnstile
 from server.trust.words import Words
 from server.valkey import StoreUnavailable, connect, embedded_url
@@ -63,12 +65,18 @@ BACKOFFICE_NICENESS = 5
 LAST_WRITES_SECONDS = 10.0
 """How long a back office that stops may take to bring the ledger up to date."""
 GC_THRESHOLDS = (100_000, 50, 1_000)
-WEBHOOK_KEY_FILE = "webhook.key"
 
 
 def store_url(settings: Settings) -> str:
     """The store this process talks to."""
     return settings.server.redis_url or embedded_url(Path(settings.server.data_dir))
+
+
+def payment_provider(settings: Settings) -> PaymentProvider:
+    """Who takes the money. `serve` has put the URL of its sandbox in. Raises BadKey."""
+    payments = settings.payments
+    key = payments.provider_key or load_key(Path(settings.server.data_dir), PROVIDER_KEY_FILE)
+    return SandboxClient(payments.provider, key, payments.timeout_ms)
 
 
 class Wiring:
@@ -113,9 +121,8 @@ class Gateway:
         self._client = client
         self._clock = StoreClock(client)
         data_dir = Path(settings.server.data_dir)
-        self._orders = OrderService(
-            client, settings.orders, SandboxProvider(settings.payments.sandbox_latency_ms)
-        )
+        self._provider = payment_provider(settings)
+        self._orders = OrderService(client, settings.orders, self._provider)
         wiring = Wiring(self._orders)
         room_log = RoomLog(client, settings.rooms)
         moderation = Moderation(client)
@@ -213,6 +220,7 @@ class Gateway:
             await self._rooms.stop()
             await self._bus.stop()
             await self._orders.stop()
+            await self._provider.close()
             await self._ledger.stop()
             await self._client.aclose()
 
@@ -264,7 +272,8 @@ def run_gateway(settings: Settings, fd: int | None) -> int:
 async def _backoffice(settings: Settings) -> None:
     client = connect(store_url(settings), name="miaodan-backoffice")
     ledger = Ledger(ledger_url(settings.server))
-    orders = OrderService(client, settings.orders, SandboxProvider(settings.payments.sandbox_latency_ms))
+    provider = payment_provider(settings)
+    orders = OrderService(client, settings.orders, provider)
     await orders.start()
     consumer = LedgerConsumer(client, ledger, settings.orders)
     room_log = RoomLog(client, settings.rooms)
@@ -292,6 +301,7 @@ async def _backoffice(settings: Settings) -> None:
     except (RedisError, StoreUnavailable, LedgerError, OSError) as error:  # TimeoutError is an OSError
         log.warning("the outbox keeps what the ledger does not have yet", reason=str(error))
     await orders.stop()
+    await provider.close()
     await ledger.stop()
     await client.aclose()
     if done - {waiter}:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import msgspec
@@ -19,11 +20,13 @@ from server.ops import configuration
 from server.ops.logs import configure_logs
 from server.orders.database import ledger_url, parse_url
 from server.orders.errors import BadDatabaseUrl, LedgerError
-from server.processes.listener import CannotListen
+from server.processes.listener import CannotListen, url_of
 from server.processes.lock import DataDirInUse
+from server.processes.pretended import sandbox_listener, sandbox_options
 from server.processes.serve import Role, resolved_settings, serve
 from server.processes.supervisor import StartFailed
-from server.settings import Settings, SettingsError, load
+from server.sandbox.options import SandboxOptions
+from server.settings import SANDBOX, Settings, SettingsError, is_http, load
 from server.trust.certificate import BadCertificate, check_certificate
 from server.trust.origins import Origins
 from server.trust.tokens import BadKey, Tokens, load_key
@@ -42,10 +45,12 @@ FLAGS: dict[str, tuple[str, Any, str]] = {
     "ssl_keyfile": ("server.ssl_keyfile", str, "The certificate's private key (PEM)."),
     "redis_url": ("server.redis_url", str, "A Valkey or Redis instead of the embedded one."),
     "database_url": ("server.database_url", str, "The ledger: postgresql://… instead of SQLite."),
+    "provider": ("payments.provider", str, "URL of a payment provider, or sandbox: one that pretends."),
     "log_format": ("server.log_format", str, "console or json."),
     "log_level": ("server.log_level", str, "debug, info, warning, error or critical."),
 }
 
+FILE = click.Path(dir_okay=False, path_type=Path)
 Command = Callable[..., None]
 
 
@@ -126,8 +131,14 @@ def main() -> None:
 def serve_command(settings: Settings, role: str) -> None:
     """Serve rooms until SIGTERM: the store (unless --redis-url), the back office, the gateways."""
     chosen = Role(role)
-    if chosen is not Role.ALL and not settings.server.redis_url:
-        raise click.UsageError("--role gateway and --role backoffice need the --redis-url they share")
+    if chosen is not Role.ALL:
+        if not settings.server.redis_url:
+            raise click.UsageError("--role gateway and --role backoffice need the --redis-url they share")
+        if settings.payments.provider == SANDBOX:
+            raise click.UsageError(
+                "--role gateway and --role backoffice need the --provider (payments.provider) they share: "
+                "the URL of one, such as where `miaodan sandbox-psp` listens"
+            )
     check_settings(settings)
     configure_logs(settings.server.log_format, settings.server.log_level, role="supervisor")
     try:
@@ -141,17 +152,73 @@ def _announce(url: str) -> None:
 
 
 @main.command("worker", hidden=True)
-@click.option("--role", type=click.Choice(["gateway", "backoffice"]), required=True)
+@click.option("--role", type=click.Choice(["gateway", "backoffice", "sandbox-psp"]), required=True)
 @click.option("--index", type=int, default=0, help="Which of the workers, for people who look at ps.")
 @click.option("--fd", type=int)
-def worker_command(role: str, index: int, fd: int | None) -> None:
+@click.option("--webhook-url", default="")
+def worker_command(role: str, index: int, fd: int | None, webhook_url: str) -> None:
     """One child of `serve`, with the settings it was handed."""
     settings = resolved_settings()
-    name = role if settings.server.workers == 1 or role == "backoffice" else f"{role} {index}"
+    name = role if settings.server.workers == 1 or role != "gateway" else f"{role} {index}"
     configure_logs(settings.server.log_format, settings.server.log_level, role=name)
+    if role == "sandbox-psp":
+        options = sandbox_options(settings, webhook_url, certificate=settings.server.ssl_certfile)
+        _pretend(options, socket.socket(fileno=fd))
     from server import app  # noqa: PLC0415 - heavy, and only a child's
 
     sys.exit(app.run_gateway(settings, fd) if role == "gateway" else app.run_backoffice(settings))
+
+
+@main.command("sandbox-psp")
+@settings_flags("data_dir", "log_format", "log_level")
+@click.option("--host", default="127.0.0.1", show_default=True, help=FLAGS["host"][2])
+@click.option("--port", type=click.IntRange(0, 65535), default=8470, show_default=True, help=FLAGS["port"][2])
+@click.option("--webhook-url", default="", help="Where a shop takes notices: …/api/v1/payments/webhook.")
+@click.option(
+    "--webhook-certificate", default="", help="The one certificate (PEM) an https webhook may show."
+)
+@click.option("--key-file", type=FILE, help="API key of those who ask; without: DATA_DIR/provider.key.")
+@click.option("--secret-file", type=FILE, help="Signs notices; without: DATA_DIR/webhook.key.")
+def sandbox_command(
+    settings: Settings,
+    host: str,
+    port: int,
+    webhook_url: str,
+    webhook_certificate: str,
+    key_file: Path | None,
+    secret_file: Path | None,
+) -> None:
+    """A payment provider that pretends: no money moves. For `serve --provider URL`, demos and tests.
+
+    Speaks the HTTP API of docs/payments.md; its book is DATA_DIR/sandbox.db.
+    """
+    configure_logs(settings.server.log_format, settings.server.log_level, role="sandbox-psp")
+    try:
+        if webhook_url and not is_http(webhook_url):
+            raise click.UsageError(f"--webhook-url: {webhook_url!r} is no http(s) URL")
+        options = sandbox_options(
+            settings,
+            webhook_url,
+            key_file=key_file,
+            secret_file=secret_file,
+            certificate=webhook_certificate,
+        )
+        listener = sandbox_listener(host, port)
+        click.echo(f"miaodan sandbox-psp: listening on {url_of(listener)}")
+        _pretend(options, listener)
+    except EXPECTED as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _pretend(options: SandboxOptions, listener: socket.socket) -> NoReturn:
+    """Until SIGTERM."""
+    from server.sandbox.book import BookUnusable  # noqa: PLC0415
+    from server.sandbox.run import run_sandbox  # noqa: PLC0415 - heavy, and only here
+
+    try:
+        sys.exit(run_sandbox(options, listener))
+    except BookUnusable as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.command("demo")

@@ -12,11 +12,14 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
 PREFIX = "MIAODAN_"
+SANDBOX = "sandbox"
+"""As `payments.provider`: one that pretends, run by `serve`."""
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 MOST = 2**31 - 1
@@ -142,12 +145,19 @@ class OrderSettings(Struct, kw_only=True, frozen=True):
 class PaymentSettings(Struct, kw_only=True, frozen=True):
     """The payment provider."""
 
+    provider: str = "sandbox"
+    """`sandbox`: `serve` runs one beside itself, which pretends; else the URL of a provider that speaks the
+    API of docs/payments.md."""
+    provider_key: str = ""
+    """Its API key; empty: `provider.key` under `data_dir`, made when absent."""
+    timeout_ms: Positive = 10_000
+    """How long a request to it may take; what it did after that is asked for later."""
     webhook_secret: str = ""
     """HMAC key of the provider's notices; empty: a key made under `data_dir`."""
     webhook_tolerance_ms: Natural = 300_000
     """How far a notice's timestamp may be from now."""
     sandbox_latency_ms: Natural = 50
-    """How long the built-in sandbox takes to answer."""
+    """How long the sandbox that `serve` runs takes to answer, until it is told otherwise."""
 
 
 class LimitSettings(Struct, kw_only=True, frozen=True):
@@ -255,9 +265,21 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     """What is wrong between settings that are right by themselves."""
     if settings.fanout.hard_mark < settings.fanout.soft_mark:
         yield "fanout.hard_mark must not be below fanout.soft_mark"
+    provider = settings.payments.provider
+    if provider != SANDBOX and not is_http(provider):
+        yield f"payments.provider: {provider!r} is neither {SANDBOX!r} nor the http(s) URL of a provider"
     if bool(settings.server.ssl_certfile) != bool(settings.server.ssl_keyfile):
         given, missing = ("certfile", "keyfile") if settings.server.ssl_certfile else ("keyfile", "certfile")
         yield f"server.ssl_{given} needs server.ssl_{missing} beside it"
+
+
+def is_http(text: str) -> bool:
+    """Whether it is an http or https URL with a host."""
+    try:
+        url = urlsplit(text)
+        return url.scheme in ("http", "https") and bool(url.hostname) and (url.port is None or url.port > 0)
+    except ValueError:
+        return False
 
 
 def _sources(

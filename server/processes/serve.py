@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 import server
 from server.ops import metrics
@@ -22,9 +23,10 @@ from server.orders.ledger import Ledger
 from server.processes.listener import listen, url_of
 from server.processes.lock import DataDirLock
 from server.processes.parts import Part, Program, Store
+from server.processes.pretended import sandbox_listener, webhook_url
 from server.processes.remote import greet
 from server.processes.supervisor import StartFailed, Supervisor
-from server.settings import Settings
+from server.settings import SANDBOX, Settings
 from server.trust.tokens import load_key
 from server.valkey import EmbeddedValkey
 
@@ -103,12 +105,22 @@ async def _supervise(
     # Roles that run alone may share a data directory.
     own = role.value if role is Role.ALL else f"{role.value}-{os.getpid()}"
     numbers = metrics.Numbers(data_dir / "metrics" / own)
+    pretended = sandbox_listener() if settings.payments.provider == SANDBOX else None
+    if pretended is not None:
+        log.warning("payments are pretended: no money moves", setting="payments.provider")
+        payments = replace(settings.payments, provider=url_of(pretended))
+        settings = replace(settings, payments=payments)
     environment = _environment(settings, numbers)
     stages: list[list[Part]] = []
     if settings.server.redis_url:
         await greet(settings.server.redis_url)
     else:
         stages.append([Store(EmbeddedValkey(data_dir))])
+    if pretended is not None and listener is not None:
+        url = webhook_url(listener, tls=bool(settings.server.ssl_certfile))
+        command = _worker("sandbox-psp", "--fd", str(pretended.fileno()), "--webhook-url", url)
+        fds = (pretended.fileno(),)
+        stages.append([Program("sandbox-psp", command, environment=environment, pass_fds=fds)])
     if role is not Role.GATEWAY:
         stages.append(
             [Program("backoffice", _worker("backoffice"), environment=environment, stop_timeout=20.0)]
@@ -134,6 +146,8 @@ async def _supervise(
     try:
         await Supervisor(stages, on_started=started, on_exit=numbers.ended).run()
     finally:
+        if pretended is not None:
+            pretended.close()
         shutil.rmtree(numbers.directory, ignore_errors=True)
 
 

@@ -22,6 +22,10 @@ __all__ = ["BadKey", "BadToken", "Identity", "Tokens", "load_key"]
 AUDIENCE = "miaodan"
 ALGORITHM = "HS256"
 KEY_FILE = "token.key"
+WEBHOOK_KEY_FILE = "webhook.key"
+"""Signs the payment provider's notices."""
+PROVIDER_KEY_FILE = "provider.key"
+"""Shown to the payment provider."""
 MAX_USER = 128
 MAX_NAME = 64
 REMEMBERED = 20_000
