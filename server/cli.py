@@ -204,6 +204,7 @@ def sandbox_command(
             certificate=webhook_certificate,
         )
         listener = sandbox_listener(host, port)
+        click.echo("miaodan sandbox-psp: payments are pretended, no money moves", err=True)
         click.echo(f"miaodan sandbox-psp: listening on {url_of(listener)}")
         _pretend(options, listener)
     except EXPECTED as error:

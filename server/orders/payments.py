@@ -24,13 +24,10 @@ from server.orders.keys import PartitionKeys
 from server.orders.lanes import Unanswered
 from server.orders.metrics import NOTICES
 from server.orders.pipe import call_script
-from server.orders.provider import Charge, PaymentProvider, PaymentRefused, SandboxProvider
 from server.orders.records import StoredOrder
 from server.orders.scripts import NOTICE
 from server.orders.service import OrderService
 from server.valkey import StoreUnavailable, store_errors, store_time
-
-__all__ = ["Charge", "PaymentDesk", "PaymentProvider", "PaymentRefused", "SandboxProvider", "sign"]
 
 _RESULTS = {Code.DONE: "paid", Code.ALREADY: "already_paid"}
 _decode_notice = msgspec.json.Decoder(PaymentNotice).decode

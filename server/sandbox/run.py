@@ -6,7 +6,6 @@ import contextlib
 import socket
 import ssl
 
-import structlog
 import uvicorn
 
 from server.sandbox.api import Api
@@ -15,8 +14,6 @@ from server.sandbox.book import Book
 from server.sandbox.options import SandboxOptions
 from server.sandbox.postman import Postman
 from server.sandbox.scribe import Scribe
-
-log = structlog.get_logger("miaodan.sandbox")
 
 MAX_CONNECTIONS = 8_192
 """Beyond it uvicorn answers 503."""
@@ -44,7 +41,6 @@ def run_sandbox(options: SandboxOptions, listener: socket.socket) -> int:
         timeout_keep_alive=90,
         timeout_graceful_shutdown=2,
     )
-    log.warning("payments are pretended: no money moves", book=str(options.book))
     server = uvicorn.Server(config)
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])

@@ -13,10 +13,11 @@ from schemas.codes import ErrorCode
 from schemas.commands import OrderPlace
 from schemas.models import Order
 from server.orders.outcomes import Outcome
-from server.orders.provider import Charge, Payment, PaymentProvider, PaymentRefused, SandboxProvider
+from server.orders.provider import Charge, Payment, PaymentProvider, PaymentRefused
 from server.orders.service import Done, OrderService
 from server.settings import OrderSettings
 from server.valkey import store_time
+from tests.orders.instant import InstantProvider
 
 ROOM = "r"
 SETTINGS = OrderSettings(partitions=4, hold_ms=60_000, sweep_ms=10, store_timeout_ms=3_000)
@@ -27,7 +28,7 @@ SHORT = OrderSettings(partitions=4, hold_ms=1, sweep_ms=10, store_timeout_ms=3_0
 _NUMBERS = itertools.count()
 
 
-class Provider(SandboxProvider):
+class Provider(InstantProvider):
     """Remembers what it was asked; can be told to fail, or to wait at a point of the test's choosing."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The provider in this process, and the bound on what runs at once."""
+"""The fake provider of the units, and the bound on what runs at once."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from collections.abc import Callable, Coroutine
 import pytest
 
 from server.orders.errands import Errands
-from server.orders.provider import Charge, PaymentRefused, SandboxProvider, Standing
+from server.orders.provider import Charge, PaymentRefused, Standing
+from tests.orders.instant import InstantProvider
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_charge_is_made_once(anyio_backend: str) -> None:
-    sandbox = SandboxProvider(0)
+    sandbox = InstantProvider(0)
     charge = Charge("k", "o", "ann", 5, "CNY")
     assert await sandbox.query("k") is None
     payment = await sandbox.authorise(charge)
@@ -22,7 +23,7 @@ async def test_a_charge_is_made_once(anyio_backend: str) -> None:
     captured = await sandbox.capture(payment.payment)
     assert captured.status is Standing.CAPTURED
     assert await sandbox.authorise(charge) == await sandbox.query("k") == captured
-    assert await SandboxProvider(0).authorise(charge) == payment, "whichever process asks"
+    assert await InstantProvider(0).authorise(charge) == payment, "whichever process asks"
     refunded = await sandbox.refund(payment.payment, "r", 5, "CNY")
     assert refunded.refunded == 5
     assert await sandbox.refund(payment.payment, "r", 5, "CNY") == refunded
@@ -32,7 +33,7 @@ async def test_a_charge_is_made_once(anyio_backend: str) -> None:
 
 
 async def test_no_more_goes_back_than_came(anyio_backend: str) -> None:
-    sandbox = SandboxProvider(0)
+    sandbox = InstantProvider(0)
     payment = (await sandbox.authorise(Charge("k", "o", "ann", 5, "CNY"))).payment
     await sandbox.capture(payment)
     for _ in range(2):
@@ -44,17 +45,7 @@ async def test_no_more_goes_back_than_came(anyio_backend: str) -> None:
 
 async def test_who_is_declined(anyio_backend: str) -> None:
     with pytest.raises(PaymentRefused, match="declined"):
-        await SandboxProvider(0).authorise(Charge("k", "o", "declined-dora", 5, "CNY"))
-
-
-async def test_memory_is_bounded(anyio_backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.orders.provider._REMEMBERED", 10)
-    sandbox = SandboxProvider(0)
-    for number in range(50):
-        payment = await sandbox.authorise(Charge(f"k{number}", "o", "ann", 5, "CNY"))
-        await sandbox.refund(payment.payment, f"r{number}", 5, "CNY")
-        await sandbox.authorise(Charge(f"k{number}", "o", "ann", 5, "CNY"))
-    assert len(sandbox._payments) == len(sandbox._refunds) == len(sandbox._attempts) == 10
+        await InstantProvider(0).authorise(Charge("k", "o", "declined-dora", 5, "CNY"))
 
 
 class Work:

@@ -13,11 +13,11 @@ from redis.asyncio import Redis
 
 from schemas.commands import OrderPlace
 from server.cli import main
-from server.orders.provider import SandboxProvider
 from server.orders.service import OrderService, Outcome
 from server.processes.lock import DataDirLock
 from server.settings import OrderSettings
 from server.valkey import EmbeddedValkey, connect, partition_of, partition_tag
+from tests.orders.instant import InstantProvider
 
 SETTINGS = OrderSettings()
 POOL = f"{partition_tag(partition_of('r1', SETTINGS.partitions))}:pool:r1/sku/tea"
@@ -38,7 +38,7 @@ def on_store(url: str, work: Callable[[Redis], Awaitable[None]]) -> None:
 
 async def sell_some(client: Redis) -> None:
     """Ten units of tea; one held, two sold."""
-    service = OrderService(client, SETTINGS, SandboxProvider(0))
+    service = OrderService(client, SETTINGS, InstantProvider(0))
     await service.start()
     await service.mount("r1", "tea", price=100, currency="CNY", stock=10, per_user_limit=None)
     answers: asyncio.Queue[Outcome] = asyncio.Queue()

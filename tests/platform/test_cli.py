@@ -145,6 +145,10 @@ def test_schema_prints_the_document(name: str) -> None:
         (["serve", "--workers", "0"], "--workers: server.workers: Expected `int` >= 1"),
         (["ledger", "parked", "drop"], "Missing argument"),
         (["serve", "--role", "gateway"], "need the --redis-url"),
+        (["serve", "--role", "gateway", "--redis-url", "redis://127.0.0.1:1"], "(payments.provider)"),
+        (["serve", "--provider", "paypal"], "--provider: payments.provider: 'paypal' is neither"),
+        (["sandbox-psp", "--webhook-url", "shop"], "--webhook-url: 'shop' is no http(s) URL"),
+        (["sandbox-psp", "--port", "65536"], "--port"),
         (["serve", "--config", "/no/such.toml"], "/no/such.toml: No such file"),
     ],
 )
@@ -159,6 +163,7 @@ def test_serve_refuses_before_it_starts_anything(tmp_path: Path, arguments: list
 def test_help_and_version() -> None:
     said = run("--help").output
     assert all(name in said for name in ("serve", "demo", "token", "audit", "ledger", "schema", "config"))
+    assert "sandbox-psp" in said
     assert "worker" not in said
     assert run("--version").output.startswith("miaodan, version ")
     for flag in ("--host", "--port", "--workers", "--data-dir", "--redis-url", "--database-url", "--config"):

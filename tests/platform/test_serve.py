@@ -63,6 +63,7 @@ class Server:
                 "--role gateway --index 0",
                 "--role gateway --index 1",
                 "--role backoffice",
+                "--role sandbox-psp",
                 "valkey-server",
             ):
                 if name in command:
@@ -104,7 +105,7 @@ def test_it_serves_restarts_what_is_killed_and_stops_in_order(data: Path) -> Non
     with serving(data, "--workers", "2", "--log-format", "json") as server:
         server.until_ready()
         assert server.status("/health") == 200
-        server.everybody(4)
+        server.everybody(5)
 
         refused = subprocess.run(
             [*MIAODAN, "serve", "--port", "0", "--data-dir", str(data)],
@@ -115,32 +116,36 @@ def test_it_serves_restarts_what_is_killed_and_stops_in_order(data: Path) -> Non
         assert refused.returncode == 1
         assert f"data directory {data} is in use by process {server.process.pid}" in refused.stderr
 
-        for name in ("--role gateway --index 1", "--role backoffice", "valkey-server"):
-            before = server.everybody(4)
+        for name in ("--role gateway --index 1", "--role backoffice", "--role sandbox-psp", "valkey-server"):
+            before = server.everybody(5)
             os.kill(before[name], signal.SIGKILL)
             server.until_replaced(name, before[name])
             server.until_ready()
-            after = server.everybody(4)
+            after = server.everybody(5)
             assert {part for part in after if after[part] != before[part]} == {name}
         assert "miaodan_" in server.text("/metrics")
 
-        children = server.everybody(4)
+        children = server.everybody(5)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(30) == 0
         assert not any(running(pid) for pid in children.values())
     log = data.with_name("data.log").read_text()
     stopped = [line for line in log.splitlines() if '"message":"stopped"' in line]
     order = [
-        part for line in stopped for part in ("gateway", "backoffice", "store") if f'"part":"{part}' in line
+        part
+        for line in stopped
+        for part in ("gateway", "backoffice", "sandbox-psp", "store")
+        if f'"part":"{part}' in line
     ]
-    assert order == ["gateway", "gateway", "backoffice", "store"]
+    assert order == ["gateway", "gateway", "backoffice", "sandbox-psp", "store"]
+    assert sum("payments are pretended" in line for line in log.splitlines()) == 1
 
 
 def test_a_killed_supervisor_leaves_nothing_behind_and_the_next_takes_over(data: Path) -> None:
     with serving(data) as first:
         first.until_ready()
         port = first.url.rpartition(":")[2]
-        children = first.everybody(3)
+        children = first.everybody(4)
         first.process.kill()
         first.process.wait()
         with serving(data, "--port", port) as second:

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from server.orders.provider import SandboxProvider
 from server.orders.service import OrderService
 from server.rooms.log import RoomLog
 from server.settings import OrderSettings, RoomSettings
+from tests.orders.instant import InstantProvider
 from tests.rooms.listening import Listener
 
 
@@ -21,7 +21,7 @@ def log(store: Redis) -> RoomLog:
 
 @pytest.fixture
 async def orders(store: Redis) -> AsyncIterator[OrderService]:
-    orders = OrderService(store, OrderSettings(), SandboxProvider(0))
+    orders = OrderService(store, OrderSettings(), InstantProvider(0))
     await orders.start()
     yield orders
     await orders.stop()

@@ -15,7 +15,6 @@ from schemas.codes import SalePhase
 from schemas.commands import ProductMount, RoomAnnounce, SaleCancel, SaleSchedule
 from schemas.http import RoomCreate
 from schemas.models import ProductInput
-from server.orders.provider import SandboxProvider
 from server.orders.service import DueSale, OrderService
 from server.rooms import metrics
 from server.rooms import sale_clock as module
@@ -23,6 +22,7 @@ from server.rooms.control import RoomControl
 from server.rooms.sale_clock import SaleClock
 from server.settings import OrderSettings
 from server.valkey import EmbeddedValkey, StoreUnavailable, connect
+from tests.orders.instant import InstantProvider
 from tests.rooms.hooks import HookedLog, once
 from tests.rooms.pools import buy
 
@@ -304,7 +304,7 @@ async def test_the_clock_goes_on_when_the_store_comes_back(tmp_path: Path) -> No
     valkey = EmbeddedValkey(tmp_path)
     await asyncio.to_thread(valkey.start)
     client = connect(valkey.url, name="test")
-    orders = OrderService(client, OrderSettings(), SandboxProvider(0))
+    orders = OrderService(client, OrderSettings(), InstantProvider(0))
     house = House(client, orders)
     running = None
     try:
