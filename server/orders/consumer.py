@@ -25,7 +25,7 @@ from server.orders.keys import KeyBook
 from server.orders.ledger import Ledger
 from server.orders.loops import run_forever
 from server.orders.metrics import LEDGER_ENTRIES, LEDGER_ERRORS
-from server.orders.statements import Parked
+from server.orders.statements import EntryId, Parked
 from server.settings import OrderSettings
 
 log = structlog.get_logger("miaodan.orders")
@@ -173,7 +173,7 @@ class LedgerConsumer:
                 parked.append(_park(delivery, error))
         parked += await self._write(entries, kept)
         if parked:
-            await self._ledger.write([], parked)
+            await self._ledger.write([], parked, _reached(deliveries))
             LEDGER_ENTRIES.labels("parked").inc(len(parked))
         LEDGER_ENTRIES.labels("written").inc(len(deliveries) - len(parked))
 
@@ -182,7 +182,7 @@ class LedgerConsumer:
         if not entries:
             return []
         try:
-            await self._ledger.write(entries)
+            await self._ledger.write(entries, reached=_reached(kept))
         except Unwritable as error:
             if len(entries) == 1:
                 return [_park(kept[0], error)]
@@ -214,7 +214,7 @@ class LedgerConsumer:
             bounds = [group["last-delivered-id"], pending["min"]] if pending["pending"] else None
             seconds, micros = await self._client.time()
             old = (int(seconds) * 1000 + int(micros) // 1000 - RETAIN_MS, 0)
-            done = [_entry_id(bound) for bound in bounds or [group["last-delivered-id"]]]
+            done = [entry_id(bound.decode()) for bound in bounds or [group["last-delivered-id"]]]
             lowest = min([old, *done])
             if lowest > (0, 0):
                 await self._client.xtrim(stream, minid=f"{lowest[0]}-{lowest[1]}", approximate=True)
@@ -239,9 +239,18 @@ def _deliveries(found: object) -> list[Delivery]:
     ]
 
 
-def _entry_id(entry: bytes) -> tuple[int, int]:
-    at, _, number = entry.decode().partition("-")
+def entry_id(entry: str) -> EntryId:
+    at, _, number = entry.partition("-")
     return int(at), int(number)
+
+
+def _reached(deliveries: Sequence[Delivery]) -> dict[str, EntryId]:
+    """By stream, the highest of them."""
+    highest: dict[str, EntryId] = {}
+    for delivery in deliveries:
+        at = entry_id(delivery.entry)
+        highest[delivery.stream] = max(highest.get(delivery.stream, at), at)
+    return highest
 
 
 def _park(delivery: Delivery, error: Exception) -> Parked:

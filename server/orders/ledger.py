@@ -7,7 +7,7 @@ twice. Reading for a request has a bound: a database that hangs is one that does
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -20,8 +20,8 @@ from schemas.http import OrderList, OrderRecord
 from server.orders.database import Database
 from server.orders.entries import Entry
 from server.orders.metrics import LEDGER_ROWS
-from server.orders.statements import Parked, rows_of, write_rows
-from server.orders.tables import order_history, orders, parked_entries
+from server.orders.statements import EntryId, Parked, rows_of, write_rows
+from server.orders.tables import checkpoints, order_history, orders, parked_entries
 
 _READ_SECONDS = 5.0
 _WRITE_SECONDS = 30.0
@@ -55,18 +55,31 @@ class Ledger:
 
     # ---- writing ----------------------------------------------------------------------------
 
-    async def write(self, entries: Sequence[Entry], parked: Sequence[Parked] = ()) -> None:
+    async def write(
+        self,
+        entries: Sequence[Entry],
+        parked: Sequence[Parked] = (),
+        reached: Mapping[str, EntryId] | None = None,
+    ) -> None:
         """All of it in one transaction, committed when this returns.
+
+        `reached`: by stream, the highest outbox entry that is among them.
 
         Raises LedgerError; Unwritable where the rows are at fault.
         """
-        tables = rows_of(entries, parked)
+        tables = rows_of(entries, parked, reached)
         async with self.database.writing(_WRITE_SECONDS) as connection:
             for table, rows in tables:
                 await write_rows(connection, table, rows)
         for table, rows in tables:
             if rows:
                 LEDGER_ROWS.labels(table.name).inc(len(rows))
+
+    async def checkpoints(self) -> dict[str, EntryId]:
+        """By outbox stream, the highest entry that was ever written."""
+        async with self.reading(_READ_SECONDS) as connection:
+            found = await connection.execute(select(checkpoints))
+            return {stream: (at, number) for stream, at, number in found}
 
     # ---- parked entries ---------------------------------------------------------------------
 

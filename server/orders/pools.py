@@ -82,10 +82,10 @@ class StockPools:
 
     async def update(self, room: str, sku: str, *, price: int, per_user_limit: int | None) -> None:
         """Orders placed keep their price. Raises `not_found`."""
-        pool = self.book.room(room).product(sku)
-        with store_errors():
-            found = await call_script(self._client, UPDATE, [pool.pool], [price, per_user_limit or 0])
-        if not found:
+        keys = self.book.room(room)
+        pool = keys.product(sku)
+        rules: list[str | int] = [price, per_user_limit or 0]
+        if not await self._run(UPDATE, keys, [pool.pool], [*_names(keys, pool), *rules]):
             raise OrderError(ErrorCode.NOT_FOUND, "no such product on the shelf", "sku")
 
     async def unmount(self, room: str, sku: str) -> None:

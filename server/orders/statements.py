@@ -7,12 +7,12 @@ rows of a table at once, as one array per column (`unnest`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import String, Table, Text, bindparam, func, select
+from sqlalchemy import ColumnElement, String, Table, Text, and_, bindparam, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.orders.entries import Entry, PaymentRow, RefundRow
 from server.orders.records import StoredOrder
 from server.orders.tables import (
+    checkpoints,
     control_actions,
     order_history,
     orders,
@@ -42,8 +43,12 @@ _CHANGES = {
         *("shipped_at", "delivered_at", "refund", "refunds"),
     ),
     pools.name: tuple(column.name for column in pools.columns if not column.primary_key),
+    checkpoints.name: ("at", "number"),
 }
 """What a later version changes."""
+
+EntryId = tuple[int, int]
+"""An outbox entry's id: ms, and a number among those of one ms."""
 
 
 class Parked(Struct, frozen=True):
@@ -56,7 +61,11 @@ class Parked(Struct, frozen=True):
     error: str
 
 
-def rows_of(entries: Sequence[Entry], parked: Sequence[Parked] = ()) -> Rows:
+def rows_of(
+    entries: Sequence[Entry],
+    parked: Sequence[Parked] = (),
+    reached: Mapping[str, EntryId] | None = None,
+) -> Rows:
     """By table, in one order everywhere: two writers of the same rows wait and do not deadlock."""
     records = sorted(
         (record for entry in entries for record in entry.orders), key=lambda one: (one.order, one.version)
@@ -85,6 +94,13 @@ def rows_of(entries: Sequence[Entry], parked: Sequence[Parked] = ()) -> Rows:
         (refunds, [_renamed(_struct_row(row)) for row in given]),
         (control_actions, [_struct_row(row) for row in done]),
         (pools, [_struct_row(row) for row in newest.values()]),
+        (
+            checkpoints,
+            [
+                {"stream": stream, "at": at, "number": number}
+                for stream, (at, number) in sorted((reached or {}).items())
+            ],
+        ),
     ]
 
 
@@ -171,8 +187,14 @@ def _merging(table: Table, statement: _Insert) -> _Insert:
     return statement.on_conflict_do_update(
         index_elements=list(table.primary_key),
         set_={name: new[name] for name in changes},
-        where=new.version > table.c.version,
+        where=_newer(table, new),
     )
+
+
+def _newer(table: Table, new: Any) -> ColumnElement[bool]:
+    if table is checkpoints:
+        return or_(new.at > table.c.at, and_(new.at == table.c.at, new.number > table.c.number))
+    return cast("ColumnElement[bool]", new.version > table.c.version)
 
 
 def _sqlite_text(table: Table) -> str:
@@ -192,7 +214,7 @@ def _postgresql_text(table: Table) -> str:
 
 _TABLES = (
     *(orders, order_history, stock_movements, payment_notices, parked_entries),
-    *(payments, refunds, control_actions, pools),
+    *(payments, refunds, control_actions, pools, checkpoints),
 )
 _SQLITE = {table.name: _sqlite_text(table) for table in _TABLES}
 _POSTGRESQL = {table.name: _postgresql_text(table) for table in _TABLES}

@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from schemas.codes import OrderStatus
 from server.orders.audit import audit
 from server.orders.backlog import Backlog, BacklogWatch, LedgerBehind, LedgerCheck, backlog
-from server.orders.consumer import GROUP, RETAIN_MS, Delivery, LedgerConsumer
+from server.orders.consumer import GROUP, RETAIN_MS, Delivery, LedgerConsumer, entry_id
 from server.orders.errors import LedgerUnavailable
 from server.orders.ledger import Ledger
 from server.orders.metrics import LEDGER_BACKLOG, LEDGER_ENTRIES, LEDGER_ERRORS, LEDGER_LAG, LEDGER_PARKED
@@ -164,10 +164,10 @@ async def test_a_database_in_trouble_acknowledges_nothing(
     one = consumer(shop, ledger)
     write, failures = ledger.write, [LedgerUnavailable("disk full")]
 
-    async def flaky(*arguments: Any) -> None:
+    async def flaky(*arguments: Any, **options: Any) -> None:
         if failures:
             raise failures.pop()
-        await write(*arguments)
+        await write(*arguments, **options)
 
     monkeypatch.setattr(ledger, "write", flaky)
     with pytest.raises(LedgerUnavailable):
@@ -185,7 +185,7 @@ async def test_while_the_database_is_away_nothing_new_is_taken(
     await a_busy_day(shop)
     one = consumer(shop, ledger, claim_idle_ms=3_600_000)
 
-    async def away(*arguments: Any) -> None:
+    async def away(*arguments: Any, **options: Any) -> None:
         raise LedgerUnavailable("away")
 
     with monkeypatch.context() as outage:
@@ -219,7 +219,7 @@ async def test_what_is_too_much_at_once_is_written_in_parts(
         await shop.mount(sku=f"s{number}", stock=1)
     write, sizes = ledger.write, []
 
-    async def slow(entries: Any, parked: Any = ()) -> None:
+    async def slow(entries: Any, parked: Any = (), reached: Any = None) -> None:
         sizes.append(len(entries))
         if len(entries) > 5:
             raise LedgerUnavailable("it did not answer in time")
@@ -311,3 +311,23 @@ async def test_what_is_written_is_dropped_after_a_while(
     await one.trim()
     assert 350 <= await shop.store.xlen(outbox(shop)) < 600, "nothing that is unread or unacknowledged"
     assert await consumer(shop, ledger).drain() == 350
+
+
+async def test_the_ledger_knows_how_far_the_outbox_was_written(shop: Shop, ledger: Ledger) -> None:
+    await a_busy_day(shop)
+    await consumer(shop, ledger).drain()
+    last = (await shop.store.xinfo_stream(outbox(shop)))["last-generated-id"].decode()
+    assert await ledger.checkpoints() == {outbox(shop): entry_id(last)}
+    at, number = entry_id(last)
+    await ledger.write([], reached={outbox(shop): (at - 1, number + 5)})
+    await ledger.write([], reached={outbox(shop): (at, 0), "other": (7, 1)})
+    assert await ledger.checkpoints() == {outbox(shop): (at, number), "other": (7, 1)}
+    await ledger.write([], reached={outbox(shop): (at, number + 1)})
+    assert (await ledger.checkpoints())[outbox(shop)] == (at, number + 1)
+
+
+async def test_a_parked_entry_was_reached_too(shop: Shop, ledger: Ledger) -> None:
+    await shop.mount()
+    poison = await shop.store.xadd(outbox(shop), {"o": "[{}]"})
+    await consumer(shop, ledger).drain()
+    assert (await ledger.checkpoints())[outbox(shop)] == entry_id(poison.decode())

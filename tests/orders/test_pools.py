@@ -8,6 +8,7 @@ import json
 import pytest
 
 from schemas.codes import ErrorCode
+from server.orders.entries import PoolRow, decode_entry
 from server.orders.errors import OrderError
 from server.orders.pools import DueSale
 from server.orders.records import decode_order
@@ -223,3 +224,43 @@ async def test_a_store_that_is_away(anyio_backend: str) -> None:
     assert SETTINGS.partitions == len(shop.service.book.partitions)
     await shop.stop()
     await client.aclose()
+
+
+async def definitions(shop: Shop) -> list[PoolRow]:
+    entries = await shop.store.xrange(shop.service.book.room(ROOM).partition.outbox)
+    return [row for _, fields in entries for row in decode_entry(fields).pools]
+
+
+async def test_every_change_of_rules_is_a_row_for_the_ledger(shop: Shop) -> None:
+    await shop.mount("lamp", 10, price=10**15 + 1, per_user_limit=3)
+    await shop.service.update(ROOM, "lamp", price=200, per_user_limit=None)
+    starts, ends = await shop.schedule("s1", stock=4, price=99, hold_ms=5_000)
+    await shop.service.close_sale(ROOM, "s1", "cancelled")
+    await shop.service.unmount(ROOM, "lamp")
+    rows = await definitions(shop)
+    assert [(row.pool, row.version, row.state, row.reason) for row in rows] == [
+        ("sku/lamp", 1, "open", ""),
+        ("sku/lamp", 2, "open", ""),
+        ("sale/s1", 1, "open", ""),
+        ("sale/s1", 2, "closed", "cancelled"),
+        ("sku/lamp", 3, "closed", ""),
+    ]
+    mounted, updated, scheduled, *_ = rows
+    assert (mounted.price, mounted.per_user_limit, mounted.hold_ms) == (10**15 + 1, 3, SETTINGS.hold_ms)
+    assert (updated.price, updated.per_user_limit, updated.currency) == (200, 0, "CNY")
+    assert (scheduled.starts_at, scheduled.ends_at, scheduled.hold_ms) == (starts, ends, 5_000)
+    assert (scheduled.sku, scheduled.price) == ("lamp", 99)
+    assert {(row.room, row.epoch) for row in rows} == {(ROOM, 1)}
+    keys = shop.service.book.room(ROOM).product("lamp")
+    assert await shop.store.hmget(keys.pool, "version", "epoch") == [b"3", b"1"]
+
+
+async def test_what_did_nothing_is_no_row(shop: Shop) -> None:
+    await shop.mount("lamp", 1)
+    await shop.schedule("s1", stock=1)
+    await shop.schedule("s1", stock=1)
+    await shop.service.close_sale(ROOM, "s1", "sold_out")
+    assert await shop.service.close_sale(ROOM, "s1", "time") == "sold_out"
+    with pytest.raises(OrderError):
+        await shop.service.update(ROOM, "cup", price=1, per_user_limit=None)
+    assert len(await definitions(shop)) == 3

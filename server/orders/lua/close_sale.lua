@@ -14,7 +14,7 @@ if left > 0 then
   pool.available, product.available = 0, product.available + left
 end
 touch(pool)
-write('HSET', KEYS[2], 'state', 'closed', 'reason', ARGV[7])
+define(ARGV[2], pool, {state = 'closed', reason = ARGV[7]})
 if ARGV[7] ~= 'time' then write('ZREM', KEYS[4], ARGV[6] .. '/start') end
 write('ZADD', KEYS[4], 'LT', now + tonumber(ARGV[8]), ARGV[6] .. '/end')
 finish(KEYS[1])

@@ -5,7 +5,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local COUNTERS = {'total', 'available', 'held', 'sold', 'reserved', 'paid', 'refunded'}
 
 local pools, orders, units = {}, {}, {}
-local writes, records, moves, notices = {}, {}, {}, {}
+local writes, records, moves, notices, definitions = {}, {}, {}, {}, {}
 
 local function write(...) writes[#writes + 1] = {...} end
 
@@ -55,6 +55,30 @@ local function move(id, room, pool, delta, reason)
     reason = reason, at = now})
 end
 
+-- A pool's rules change: the next version of them, in the store and for the ledger. `changes`: name -> value
+-- of 'state', 'price', 'currency', 'limit', 'hold', 'sku', 'starts', 'ends', 'reason'; what is not named stays.
+local RULES = {'state', 'sku', 'price', 'currency', 'limit', 'hold', 'starts', 'ends', 'reason', 'version', 'epoch'}
+local function define(room, pool, changes)
+  local v = redis.call('HMGET', pool.key, unpack(RULES))
+  local rules = {}
+  for i, name in ipairs(RULES) do rules[name] = changes[name] or v[i] or nil end
+  rules.version, rules.epoch = tonumber(v[10] or 0) + 1, tonumber(v[11] or 1)
+  local fields = {'version', rules.version, 'epoch', rules.epoch}
+  for name, value in pairs(changes) do
+    fields[#fields + 1], fields[#fields + 2] = name, value
+  end
+  write('HSET', pool.key, unpack(fields))
+  -- Numbers are written as they came: cjson would round large ones.
+  local function number(name) return tostring(rules[name] or 0) end
+  definitions[#definitions + 1] = '{"room":' .. cjson.encode(room) .. ',"pool":' .. cjson.encode(pool.ref)
+    .. ',"version":' .. number('version') .. ',"epoch":' .. number('epoch')
+    .. ',"state":' .. cjson.encode(rules.state or '') .. ',"sku":' .. cjson.encode(rules.sku or '')
+    .. ',"price":' .. number('price') .. ',"currency":' .. cjson.encode(rules.currency or '')
+    .. ',"per_user_limit":' .. number('limit') .. ',"hold_ms":' .. number('hold')
+    .. ',"starts_at":' .. number('starts') .. ',"ends_at":' .. number('ends')
+    .. ',"reason":' .. cjson.encode(rules.reason or '') .. ',"at":' .. now .. '}'
+end
+
 -- An order takes a new status; `life` ms: how long the store keeps it, nil for ever.
 local function change(key, order, status, channel, life)
   order.status, order.version, order.updated_at = status, order.version + 1, now
@@ -97,6 +121,9 @@ local function finish(outbox)
   if #records > 0 then fields = {'o', '[' .. table.concat(records, ',') .. ']'} end
   if #moves > 0 then
     fields[#fields + 1], fields[#fields + 2] = 'm', '[' .. table.concat(moves, ',') .. ']'
+  end
+  if #definitions > 0 then
+    fields[#fields + 1], fields[#fields + 2] = 'd', '[' .. table.concat(definitions, ',') .. ']'
   end
   if #fields > 0 then redis.call('XADD', outbox, '*', unpack(fields)) end
   for channel, numbers in pairs(stock) do redis.call('PUBLISH', channel, 'S{"stock":{' .. numbers .. '}}') end

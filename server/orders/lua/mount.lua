@@ -8,8 +8,8 @@ local delta = tonumber(ARGV[7]) - pool.available
 if delta ~= 0 then move(ARGV[1], ARGV[2], pool, delta, 'mount') end
 pool.available = tonumber(ARGV[7])
 touch(pool)
-write('HSET', KEYS[2], 'state', 'open', 'price', ARGV[5], 'currency', ARGV[6], 'limit', ARGV[8], 'hold', ARGV[9],
-  'sku', ARGV[10], 'starts', 0, 'ends', 0)
+define(ARGV[2], pool, {state = 'open', price = ARGV[5], currency = ARGV[6], limit = ARGV[8], hold = ARGV[9],
+  sku = ARGV[10], starts = '0', ends = '0'})
 write('SADD', KEYS[3], ARGV[4])
 write('SADD', KEYS[4], ARGV[2])
 finish(KEYS[1])

@@ -18,8 +18,8 @@ local pool = pool_at(KEYS[3], ARGV[3], ARGV[5])
 move(ARGV[1], ARGV[2], product, -stock, 'carved')
 move(ARGV[1], ARGV[2], pool, stock, 'carved')
 product.available, pool.available = product.available - stock, stock
-write('HSET', KEYS[3], 'state', 'open', 'price', ARGV[7], 'currency', ARGV[8], 'limit', ARGV[13], 'hold', ARGV[14],
-  'sku', ARGV[15], 'starts', starts, 'ends', ends)
+define(ARGV[2], pool, {state = 'open', price = ARGV[7], currency = ARGV[8], limit = ARGV[13], hold = ARGV[14],
+  sku = ARGV[15], starts = starts, ends = ends})
 write('SADD', KEYS[4], ARGV[5])
 write('ZADD', KEYS[5], starts, ARGV[6] .. '/start')
 write('ZADD', KEYS[5], ends, ARGV[6] .. '/end')

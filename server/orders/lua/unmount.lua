@@ -8,6 +8,6 @@ local left = pool.available
 if left > 0 then move(ARGV[1], ARGV[2], pool, -left, 'unmount') end
 pool.available = 0
 touch(pool)
-write('HSET', KEYS[2], 'state', 'closed')
+define(ARGV[2], pool, {state = 'closed'})
 finish(KEYS[1])
 return left
