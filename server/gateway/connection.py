@@ -173,6 +173,7 @@ class Connection:
         del door.connections[self]
         self.session.closing()
         self._waiting = None
+        self._viewer = None
         self.member.outbox.closed()
         if self._room is not None:
             self._room.broadcast.leave(self.member)
@@ -281,7 +282,7 @@ class Connection:
         self._room = room
         self.member.user = None if admission.is_guest else admission.user.id
         self._replace_oldest(room)
-        self._viewer = Viewer(self._door, room, self.member, admission.user)
+        self._viewer = Viewer(self._door, room, self.member, admission.user, admission.visit)
         self.session.admitted(admission.user.role, self._door.clock(), admission.expires_at)
         session = uuid_utils.uuid4().hex
         self.member.send_encoded(
