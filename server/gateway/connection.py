@@ -297,7 +297,8 @@ class Connection:
         if self.member.user is None:
             return
         sockets = room.broadcast.of_user(self.member.user)
-        for member in sockets[: len(sockets) + 1 - self._door.settings.gateway.sockets_per_user]:
+        excess = len(sockets) + 1 - self._door.settings.gateway.sockets_per_user
+        for member in sockets[: max(0, excess)]:
             room.broadcast.close(member, CloseCode.REPLACED)
 
     # ---- commands ---------------------------------------------------------------------------
