@@ -80,13 +80,19 @@ def payment_provider(settings: Settings) -> PaymentProvider:
 
 
 class Wiring:
-    """What rooms hear from orders, without knowing them."""
+    """What rooms and orders hear from one another, without knowing each other."""
 
     def __init__(self, orders: OrderService) -> None:
         self._orders = orders
 
     async def stock(self, room: str) -> dict[str, int]:
         return {key: counts.available for key, counts in (await self._orders.counts(room)).items()}
+
+    def heard_stock(self, room: str, stock: dict[str, int], buyers: list[str]) -> None:
+        self._orders.local.stock(room, stock, buyers)
+
+    def lost_stock(self, room: str) -> None:
+        self._orders.local.doubt(room)
 
     def decode_order(self, record: bytes) -> Order:
         return decode_order(record)

@@ -130,6 +130,11 @@ class OrderSettings(Struct, kw_only=True, frozen=True):
     """Orders in one Lua call at most."""
     queue: Positive = 20_000
     """Orders that may wait per partition in one gateway; beyond it `rate_limited`."""
+    pool_queue: Positive = 8_192
+    """Orders that may wait for one product or sale in one gateway; beyond it `rate_limited`."""
+    local_ms: Natural = 500
+    """How long `sold_out` and `not_open` are repeated without asking the store; after it one order asks, and
+    after twice as long every one. 0: the store is always asked."""
     hold_ms: Positive = 120_000
     """How long an unpaid hold stands."""
     store_timeout_ms: Positive = 5_000

@@ -14,6 +14,7 @@ from schemas.commands import Hello
 from schemas.events import Error, Kicked, Welcome
 from schemas.models import Order, Resume, RoomSnapshot, User
 from server.gateway.doorway import Doorway
+from server.orders.newcomers import Visit
 from server.rooms.live import LiveRoom
 from server.trust.roles import may_control
 from server.trust.tokens import BadToken, Identity
@@ -48,6 +49,7 @@ class Admission:
     orders: list[Order]
     moderations: int
     """The room's count of mutes and kicks when this was read; when it has moved on, read again."""
+    visit: Visit | None = None
 
 
 def take_turn(door: Doorway, hello: Hello) -> None:
@@ -93,8 +95,9 @@ async def admit(door: Doorway, room_id: str, hello: Hello, control: bool) -> Adm
     standing = await room.standing(user.id, now)
     if standing.kicked is not None and identity.role in (Role.VIEWER, Role.MODERATOR):
         raise Refused(CloseCode.KICKED, standing.reason, Kicked(reason=standing.reason))
-    orders = await door.orders.unfinished(room_id, user.id)
-    return Admission(user, identity.expires_at, False, room, orders, moderations)
+    visit = door.orders.visit(room_id, user.id)
+    orders = await door.orders.unfinished(room_id, user.id, visit)
+    return Admission(user, identity.expires_at, False, room, orders, moderations, visit)
 
 
 def _identify(door: Doorway, hello: Hello, now: int) -> Identity | None:

@@ -173,6 +173,7 @@ class Connection:
         del door.connections[self]
         self.session.closing()
         self._waiting = None
+        self._viewer = None
         self.member.outbox.closed()
         if self._room is not None:
             self._room.broadcast.leave(self.member)
@@ -281,7 +282,7 @@ class Connection:
         self._room = room
         self.member.user = None if admission.is_guest else admission.user.id
         self._replace_oldest(room)
-        self._viewer = Viewer(self._door, room, self.member, admission.user)
+        self._viewer = Viewer(self._door, room, self.member, admission.user, admission.visit)
         self.session.admitted(admission.user.role, self._door.clock(), admission.expires_at)
         session = uuid_utils.uuid4().hex
         self.member.send_encoded(
@@ -296,7 +297,8 @@ class Connection:
         if self.member.user is None:
             return
         sockets = room.broadcast.of_user(self.member.user)
-        for member in sockets[: len(sockets) + 1 - self._door.settings.gateway.sockets_per_user]:
+        excess = len(sockets) + 1 - self._door.settings.gateway.sockets_per_user
+        for member in sockets[: max(0, excess)]:
             room.broadcast.close(member, CloseCode.REPLACED)
 
     # ---- commands ---------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from schemas.models import User
 from server.fanout.member import Member
 from server.gateway.doorway import Doorway
 from server.gateway.metrics import ERRORS
+from server.orders.newcomers import Visit
 from server.orders.service import Outcome
 from server.rooms.live import LiveRoom
 
@@ -29,13 +30,17 @@ from server.rooms.live import LiveRoom
 class Viewer:
     """One member's commands, carried out."""
 
-    __slots__ = ("_door", "_member", "_room", "_user")
+    __slots__ = ("_door", "_member", "_room", "_user", "_visit")
 
-    def __init__(self, door: Doorway, room: LiveRoom, member: Member, user: User) -> None:
+    def __init__(
+        self, door: Doorway, room: LiveRoom, member: Member, user: User, visit: Visit | None
+    ) -> None:
+        """`visit`: how this user stands in the room; None for a guest."""
         self._door = door
         self._room = room
         self._member = member
         self._user = user
+        self._visit = visit
 
     def refuse(
         self,
@@ -142,7 +147,13 @@ class Viewer:
                 self._answer(command.id, outcome)
 
         self._door.orders.place(
-            self._room.id, self._user.id, command, state.currency, done, live=state.status is RoomStatus.LIVE
+            self._room.id,
+            self._user.id,
+            command,
+            state.currency,
+            done,
+            live=state.status is RoomStatus.LIVE,
+            visit=self._visit,
         )
 
     def _change(self, command: OrderPay | OrderCancel | OrderRefund) -> None:

@@ -79,7 +79,7 @@ class PoolKeys:
 class RoomKeys:
     """The keys of one room, with those of its pools made once."""
 
-    __slots__ = ("_pools", "_user_prefix", "channel", "partition", "pools", "room")
+    __slots__ = ("_pool_prefix", "_pools", "_user_prefix", "channel", "partition", "pools", "room")
 
     def __init__(self, partition: PartitionKeys, room: str) -> None:
         self.room = room
@@ -87,10 +87,19 @@ class RoomKeys:
         self.channel = room_channel(room)
         self.pools = f"{partition.tag}:pools:{room}"
         self._user_prefix = f"{partition.tag}:user:{room}/"
+        self._pool_prefix = f"{partition.tag}:pool:{room}/"
         self._pools: dict[str, PoolKeys] = {}
 
     def user(self, user: str) -> str:
         return self._user_prefix + user
+
+    def product_pool(self, sku: str) -> str:
+        """`product(sku).pool` alone."""
+        return f"{self._pool_prefix}sku/{sku}"
+
+    def sale_pool(self, sale: str) -> str:
+        """`sale(sale).pool` alone."""
+        return f"{self._pool_prefix}sale/{sale}"
 
     def product(self, sku: str) -> PoolKeys:
         return self._pools.get("sku/" + sku) or self._keep("sku", sku)

@@ -1,22 +1,22 @@
 """The natural batcher: what arrived while the last call was in flight goes with the next one.
 
 No timer and no task per order. A lane serves one script of one partition. Its queue is bounded;
-beyond the bound `put` refuses (`Fate.FULL`). While the store is known to be down nothing is queued
-(`Fate.DOWN`); a probe finds it again.
+beyond a bound `put` refuses (`Fate.FULL`), and `wait_ms` says when it is worth another try. While the
+store is known to be down nothing is queued (`Fate.DOWN`); a probe finds it again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
 import structlog
 
-from server.orders.metrics import BATCH, CALLS, LOST_CALLS, WAITING
+from server.orders.metrics import BATCH, CALLS, FULL_QUEUES, LOST_CALLS, WAITING
+from server.orders.waiting import Pace, Queue
 from server.valkey import LOST, nothing_ran
 
 log = structlog.get_logger("miaodan.orders")
@@ -65,7 +65,7 @@ class Lane(Generic[Job]):
         fail: Callable[[Job, Fate], None],
         probe: Callable[[], Awaitable[object]],
         batch: int,
-        queue: int,
+        queue: Queue[Job],
         timeout_ms: int,
         depth: int = 2,
     ) -> None:
@@ -75,9 +75,9 @@ class Lane(Generic[Job]):
         self._fail = fail
         self._probe = probe
         self._batch = batch
-        self._bound = queue
         self._timeout = timeout_ms / 1000
-        self._queue: deque[Job] = deque()
+        self._queue = queue
+        self._pace = Pace()
         self._arrived = asyncio.Event()
         self._down = False
         self._stopped = False
@@ -95,16 +95,21 @@ class Lane(Generic[Job]):
         return self._down
 
     def statistics(self) -> dict[str, int]:
-        return {"waiting": len(self._queue), "in_flight": self._in_flight, "bound": self._bound}
+        return {"waiting": len(self._queue), "in_flight": self._in_flight, "bound": self._queue.bound}
+
+    def wait_ms(self) -> int:
+        """How long what waits now will take, at the pace of the last calls."""
+        return self._pace.wait_ms(len(self._queue))
 
     def put(self, job: Job) -> Fate | None:
         """Queue a job; a fate when it was refused (then neither `deliver` nor `fail` is called)."""
-        queue = self._queue
         if self._down or self._stopped:
             return Fate.DOWN
-        if len(queue) >= self._bound:
+        queue = self._queue
+        full = queue.put(job)
+        if full is not None:
+            FULL_QUEUES.add(full.value)
             return Fate.FULL
-        queue.append(job)
         if len(queue) == 1:
             self._arrived.set()
             self._idle.clear()
@@ -121,7 +126,7 @@ class Lane(Generic[Job]):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._fail_all(self._take(len(self._queue)), Fate.DOWN)
+        self._fail_all(self._queue.take(len(self._queue)), Fate.DOWN)
 
     async def _run(self) -> None:
         queue = self._queue
@@ -129,7 +134,7 @@ class Lane(Generic[Job]):
             while not queue or self._down:
                 self._arrived.clear()
                 await self._arrived.wait()
-            await self._send(self._take(self._batch))
+            await self._send(queue.take(self._batch))
             self._rest()
 
     def _rest(self) -> None:
@@ -159,6 +164,7 @@ class Lane(Generic[Job]):
                 await told
         except Exception:
             log.exception("replies not delivered", script=self.script)
+        self._pace.worked(len(jobs), began, time.perf_counter())
 
     async def _lost(self, jobs: list[Job], error: Exception) -> None:
         refused = nothing_ran(error)
@@ -173,7 +179,7 @@ class Lane(Generic[Job]):
             await self._until_back()
 
     async def _until_back(self) -> None:
-        self._fail_all(self._take(len(self._queue)), Fate.DOWN)
+        self._fail_all(self._queue.take(len(self._queue)), Fate.DOWN)
         self._rest()
         pause, longest = PROBE_SECONDS
         while True:
@@ -187,11 +193,6 @@ class Lane(Generic[Job]):
         self._down = False
         self._arrived.set()
         log.info("store is back", script=self.script)
-
-    def _take(self, count: int) -> list[Job]:
-        queue = self._queue
-        take = queue.popleft
-        return [take() for _ in range(min(count, len(queue)))]
 
     def _fail_all(self, jobs: list[Job], fate: Fate) -> None:
         for job in jobs:

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from server.ops.tally import Tally
+
 OUTCOMES = Counter(
     "miaodan_orders_outcomes_total", "Answers to orders: placed, replayed, or why refused.", ["outcome"]
+)
+OUTCOME_TALLY = Tally(OUTCOMES)
+LOCAL_ANSWERS = Tally(
+    Counter("miaodan_orders_local_total", "Refusals that the store was not asked for, by code.", ["reason"])
+)
+FULL_QUEUES = Tally(
+    Counter(
+        "miaodan_orders_queue_full_total",
+        "Orders turned away with `rate_limited`: as many wait for their pool, or for the partition, as may.",
+        ["reason"],
+    )
 )
 CALLS = Histogram(
     "miaodan_orders_store_seconds",

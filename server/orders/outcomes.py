@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 from msgspec import Struct
 
 from schemas.codes import ErrorCode
@@ -24,6 +26,28 @@ class Outcome(Struct, frozen=True):
     retry_after_ms: int | None = None
 
 
+class Result(IntEnum):
+    """What `reserve.lua` answers for one order, but for one that was placed before."""
+
+    HELD = 1
+    MISMATCH = -1
+    NOT_FOUND = -2
+    NOT_OPEN = -3
+    SALE_ENDED = -4
+    LIMIT_EXCEEDED = -5
+    SOLD_OUT = -6
+    NOT_LIVE = -7
+
+
+REFUSALS: dict[int, tuple[ErrorCode, str]] = {
+    Result.MISMATCH: (ErrorCode.REQUEST_MISMATCH, "this request_id was used for another order"),
+    Result.NOT_FOUND: (ErrorCode.NOT_FOUND, "not on sale in this room"),
+    Result.NOT_OPEN: (ErrorCode.NOT_OPEN, "the sale has not begun"),
+    Result.SALE_ENDED: (ErrorCode.SALE_ENDED, "the sale is over"),
+    Result.LIMIT_EXCEEDED: (ErrorCode.LIMIT_EXCEEDED, "more than one buyer may have"),
+    Result.SOLD_OUT: (ErrorCode.SOLD_OUT, "not that many are left"),
+    Result.NOT_LIVE: (ErrorCode.NOT_OPEN, "the room takes no orders now"),
+}
 RETRY_MS = 200
 """When a full queue is worth another try."""
 DOWN_RETRY_MS = 1_000
@@ -39,9 +63,10 @@ _FATES = {
 }
 
 
-def of_fate(fate: Fate, user: str, order: Order | None = None) -> Outcome:
+def of_fate(fate: Fate, user: str, order: Order | None = None, retry_after_ms: int | None = None) -> Outcome:
+    """`retry_after_ms`: where more is known than when such a fate usually is over."""
     code, message, retry = _FATES[fate]
-    return Outcome(code, message, order, False, user, retry)
+    return Outcome(code, message, order, False, user, retry_after_ms or retry)
 
 
 def refused(code: ErrorCode, message: str, user: str, order: Order | None = None) -> Outcome:

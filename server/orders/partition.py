@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
@@ -11,10 +12,15 @@ from schemas.models import Order
 from server.orders.changes import Change, Changed, Changes, Operation, deliver, fail
 from server.orders.keys import KeyBook, PartitionKeys
 from server.orders.lanes import Fate, Lane, Unanswered
+from server.orders.local import LocalAnswers
+from server.orders.newcomers import Visit
 from server.orders.records import StoredOrder
 from server.orders.reservations import Known, Reservation, Reservations
 from server.orders.unfinished import Question, Reader
+from server.orders.waiting import FairQueue, Line, Queue
 from server.settings import OrderSettings
+
+Job = TypeVar("Job")
 
 
 class Partition:
@@ -26,6 +32,7 @@ class Partition:
         book: KeyBook,
         keys: PartitionKeys,
         settings: OrderSettings,
+        local: LocalAnswers,
         *,
         held: Callable[[Reservation, Order, StoredOrder], None],
         known: Known,
@@ -35,7 +42,9 @@ class Partition:
         self._keys = keys
         self._changes = Changes(client, book, keys, settings.request_ttl_ms)
         self._change_lanes: dict[str, Lane[Change]] = {}
-        self._reservations = Reservations(client, keys, settings.request_ttl_ms, held=held, known=known)
+        self._reservations = Reservations(
+            client, keys, settings.request_ttl_ms, local, held=held, known=known
+        )
         self._reserve: Lane[Reservation] | None = None
         self._unfinished: Lane[Question] | None = None
         self._stopped = False
@@ -46,45 +55,32 @@ class Partition:
         if lane is None:
             if self._stopped:
                 return Fate.DOWN
-            calls = self._reservations
-            lane = self._reserve = Lane(
-                "reserve",
-                call=calls.call,
-                deliver=calls.deliver,
-                fail=calls.fail,
-                probe=self._client.ping,
-                batch=self._settings.batch,
-                queue=self._settings.queue,
-                timeout_ms=self._settings.store_timeout_ms,
-            )
+            calls, settings = self._reservations, self._settings
+            queue = FairQueue[Reservation](_pool_of, settings.queue, settings.pool_queue)
+            lane = self._reserve = self._lane("reserve", queue, calls.call, calls.deliver, calls.fail)
         return lane.put(job)
+
+    def wait_ms(self) -> int:
+        """How long the reservations take that wait now."""
+        return self._reserve.wait_ms() if self._reserve is not None else 0
 
     async def carry(self, operation: Operation, change: Change) -> Changed:
         """One change, in a batch with those beside it. Raises Unanswered."""
         change.answer = asyncio.get_running_loop().create_future()
-        fate = self._lane(operation).put(change)
+        fate = self._change_lane(operation).put(change)
         if fate is not None:
             raise Unanswered(fate)
         return await change.answer
 
-    async def unfinished(self, user_key: str) -> list[Order]:
+    async def unfinished(self, user_key: str, visit: Visit | None) -> list[Order]:
         """The orders behind these request records that are not over, oldest first. Raises Unanswered."""
         lane = self._unfinished
         if lane is None:
-            if self._stopped:
-                raise Unanswered(Fate.DOWN)
             reader = Reader(self._client, self._keys)
-            lane = self._unfinished = Lane(
-                "unfinished",
-                call=reader.call,
-                deliver=reader.deliver,
-                fail=reader.fail,
-                probe=self._client.ping,
-                batch=self._settings.batch,
-                queue=self._settings.queue,
-                timeout_ms=self._settings.store_timeout_ms,
-            )
-        question = Question(user_key, asyncio.get_running_loop().create_future())
+            queue = Line[Question](self._settings.queue)
+            lane = self._lane("unfinished", queue, reader.call, reader.deliver, reader.fail)
+            self._unfinished = lane
+        question = Question(user_key, asyncio.get_running_loop().create_future(), visit)
         fate = lane.put(question)
         if fate is not None:
             raise Unanswered(fate)
@@ -92,39 +88,52 @@ class Partition:
 
     def statistics(self) -> Iterator[tuple[str, dict[str, int]]]:
         """Each lane's name and numbers."""
-        if self._reserve is not None:
-            yield f"{self._keys.tag} reserve", self._reserve.statistics()
-        if self._unfinished is not None:
-            yield f"{self._keys.tag} unfinished", self._unfinished.statistics()
-        for name, lane in self._change_lanes.items():
-            yield f"{self._keys.tag} {name}", lane.statistics()
+        for lane in self._lanes():
+            yield f"{self._keys.tag} {lane.script}", lane.statistics()
 
     async def stop(self, within: float) -> None:
         self._stopped = True
-        stops = [lane.stop(within) for lane in self._change_lanes.values()]
-        if self._reserve is not None:
-            stops.append(self._reserve.stop(within))
-        if self._unfinished is not None:
-            stops.append(self._unfinished.stop(within))
-        await asyncio.gather(*stops)
+        await asyncio.gather(*(lane.stop(within) for lane in self._lanes()))
 
-    def _lane(self, operation: Operation) -> Lane[Change]:
+    def _lanes(self) -> Iterator[Lane[Any]]:
+        for lane in (self._reserve, self._unfinished, *self._change_lanes.values()):
+            if lane is not None:
+                yield lane
+
+    def _change_lane(self, operation: Operation) -> Lane[Change]:
         lane = self._change_lanes.get(operation.name)
         if lane is None:
-            if self._stopped:
-                raise Unanswered(Fate.DOWN)
 
             async def call(changes: list[Change]) -> list[Changed]:
                 return await self._changes.run(operation, changes)
 
-            lane = self._change_lanes[operation.name] = Lane(
-                operation.name,
-                call=call,
-                deliver=deliver,
-                fail=fail,
-                probe=self._client.ping,
-                batch=self._settings.batch,
-                queue=self._settings.queue,
-                timeout_ms=self._settings.store_timeout_ms,
-            )
+            queue = Line[Change](self._settings.queue)
+            lane = self._lane(operation.name, queue, call, deliver, fail)
+            self._change_lanes[operation.name] = lane
         return lane
+
+    def _lane(
+        self,
+        script: str,
+        queue: Queue[Job],
+        call: Callable[[list[Job]], Awaitable[Any]],
+        deliver: Callable[[list[Job], Any], Awaitable[None] | None],
+        fail: Callable[[Job, Fate], None],
+    ) -> Lane[Job]:
+        """Raises Unanswered when none is made any more."""
+        if self._stopped:
+            raise Unanswered(Fate.DOWN)
+        return Lane(
+            script,
+            call=call,
+            deliver=deliver,
+            fail=fail,
+            probe=self._client.ping,
+            batch=self._settings.batch,
+            queue=queue,
+            timeout_ms=self._settings.store_timeout_ms,
+        )
+
+
+def _pool_of(job: Reservation) -> str:
+    return job.pool.pool

@@ -15,8 +15,10 @@ from schemas.codes import ErrorCode, OrderStatus
 from schemas.models import Order
 from server.orders.keys import PartitionKeys, PoolKeys
 from server.orders.lanes import Fate
+from server.orders.local import LocalAnswers
 from server.orders.metrics import CALLBACK_ERRORS, OUTCOMES
-from server.orders.outcomes import Outcome, of_fate
+from server.orders.newcomers import Visit
+from server.orders.outcomes import REFUSALS, Outcome, Result, of_fate
 from server.orders.pipe import call_script
 from server.orders.records import StoredOrder, decode_stored
 from server.orders.scripts import RESERVE
@@ -26,16 +28,9 @@ log = structlog.get_logger("miaodan.orders")
 Done = Callable[[Outcome], None]
 Known = Callable[["Reservation", StoredOrder], None]
 
-_REFUSALS: dict[int, tuple[ErrorCode, str]] = {
-    -1: (ErrorCode.REQUEST_MISMATCH, "this request_id was used for another order"),
-    -2: (ErrorCode.NOT_FOUND, "not on sale in this room"),
-    -3: (ErrorCode.NOT_OPEN, "the sale has not begun"),
-    -4: (ErrorCode.SALE_ENDED, "the sale is over"),
-    -5: (ErrorCode.LIMIT_EXCEEDED, "more than one buyer may have"),
-    -6: (ErrorCode.SOLD_OUT, "not that many are left"),
-    -7: (ErrorCode.NOT_OPEN, "the room takes no orders now"),
-}
-_HELD = 1
+_FACTS = 5
+"""Of a pool, in a reply: price, hold_ms, sku, starts_at, available."""
+_ON_RECORD = (Result.HELD, Result.MISMATCH)
 
 
 class Reservation(Struct, gc=False):
@@ -56,6 +51,7 @@ class Reservation(Struct, gc=False):
     """What must be the same when this request comes again."""
     head: bytes
     done: Done
+    visit: Visit | None = None
 
 
 class Reservations:
@@ -70,6 +66,7 @@ class Reservations:
         client: Redis,
         keys: PartitionKeys,
         memory_ms: int,
+        local: LocalAnswers,
         *,
         held: Callable[[Reservation, Order, StoredOrder], None],
         known: Known,
@@ -77,6 +74,7 @@ class Reservations:
         self._client = client
         self._keys = keys
         self._memory = memory_ms
+        self._local = local
         self._held = held
         self._known = known
 
@@ -108,36 +106,62 @@ class Reservations:
         pool_args[0] = len(pools)
         return pool_keys + keys, pool_args + args
 
-    async def call(self, jobs: list[Reservation]) -> Any:
+    async def call(self, jobs: list[Reservation]) -> tuple[float, Any]:
+        """When it was asked, by this process's clock, and the script's reply."""
         keys, args = self.arguments(jobs)
-        return await call_script(self._client, RESERVE, keys, args)
+        asked = self._local.clock()
+        return asked, await call_script(self._client, RESERVE, keys, args)
 
     def fail(self, job: Reservation, fate: Fate) -> None:
         OUTCOMES.labels(fate.value).inc()
+        if job.visit is not None:
+            job.visit.landed(recorded=fate is Fate.UNKNOWN)
         job.done(of_fate(fate, job.user))
 
-    async def deliver(self, jobs: list[Reservation], reply: Any) -> None:
+    async def deliver(self, jobs: list[Reservation], answer: tuple[float, Any]) -> None:
         """Tell each job; those placed before are looked up together."""
+        asked, reply = answer
         now, info, results = cast("tuple[int, list[Any], list[int | bytes]]", reply)
         numbers: dict[str, int] = {}
         told: Counter[str] = Counter()
         before: list[tuple[Reservation, str]] = []
+        refused: dict[int, int] = {}
         for job, result in zip(jobs, results, strict=True):
-            at = numbers.setdefault(job.pool.pool, 4 * len(numbers))
-            if result == _HELD:
+            at = numbers.setdefault(job.pool.pool, _FACTS * len(numbers))
+            if job.visit is not None:
+                job.visit.landed(recorded=result in _ON_RECORD or isinstance(result, bytes))
+            if result == Result.HELD:
                 told["placed"] += 1
                 self._place(job, now, info[at], info[at + 1], info[at + 2])
             elif isinstance(result, bytes):
                 before.append((job, result.decode()))
             else:
-                code, message = _REFUSALS[result]
+                code, message = REFUSALS[result]
                 told[code.value] += 1
-                retry = max(info[at + 3] - now, 1) if result == -3 else None
+                refused[at] = result
+                retry = max(info[at + 3] - now, 1) if result == Result.NOT_OPEN else None
                 self._tell(job, Outcome(code, message, None, False, job.user, retry))
+        self._learn(numbers, info, now, asked, refused)
         for outcome, count in told.items():
             OUTCOMES.labels(outcome).inc(count)
         if before:
             await self._look_up(before)
+
+    def _learn(
+        self, pools: dict[str, int], info: list[Any], now: int, asked: float, refused: dict[int, int]
+    ) -> None:
+        """What the reply says of each pool; units of one are told as they were after the whole batch."""
+        known, clock = self._local.shortages, self._local.clock()
+        for pool, at in pools.items():
+            match refused.get(at):
+                case Result.SOLD_OUT:
+                    known.sold_out(pool, info[at + 4], asked, clock)
+                case Result.NOT_OPEN:
+                    known.not_open(pool, info[at + 3] - now, asked, clock)
+                case None:
+                    known.news(pool, info[at + 4], clock)
+                case _:
+                    pass
 
     def _place(self, job: Reservation, now: int, price: int, hold: int, sku: bytes) -> None:
         order = Order(

@@ -21,7 +21,9 @@ from server.orders.errands import Errands
 from server.orders.errors import OrderError
 from server.orders.keys import PartitionKeys, new_order_id
 from server.orders.lanes import Fate, Unanswered
+from server.orders.local import LocalAnswers
 from server.orders.metrics import CALLBACK_ERRORS, OUTCOMES
+from server.orders.newcomers import Visit
 from server.orders.outcomes import Outcome, of_fate, refused
 from server.orders.partition import Partition
 from server.orders.pools import DueSale, PoolCounts, StockPools
@@ -51,6 +53,7 @@ class OrderService(StockPools):
         self.refunds = RefundDesk(payments, self._carry)
         self._errands = Errands(_ERRANDS, settings.queue)
         self._partitions: dict[int, Partition] = {}
+        self.local = LocalAnswers(self.book, settings)
         self._stopped = False
 
     async def start(self) -> None:
@@ -73,9 +76,20 @@ class OrderService(StockPools):
     # ---- the hot path -----------------------------------------------------------------------
 
     def place(
-        self, room: str, user: str, request: OrderPlace, currency: str, done: Done, *, live: bool = True
+        self,
+        room: str,
+        user: str,
+        request: OrderPlace,
+        currency: str,
+        done: Done,
+        *,
+        live: bool = True,
+        visit: Visit | None = None,
     ) -> None:
-        """Reserve, and with `pay` pay; one answer. Not `live`: only orders placed before are told."""
+        """Reserve, and with `pay` pay; one answer. Not `live`: only orders placed before are told.
+
+        With a `visit` it may be refused without asking the store, where that is known to say the same.
+        """
         keys = self.book.room(room)
         sale = request.sale
         if sale is not None:
@@ -85,6 +99,11 @@ class OrderService(StockPools):
         else:
             done(refused(ErrorCode.INVALID, "exactly one of sku and sale", user))
             return
+        if visit is not None:
+            known = self.local.answer(pool.pool, user, request.quantity, visit, live=live)
+            if known is not None:
+                done(known)
+                return
         order = new_order_id(keys.partition.number)
         try:
             head = encode_head(
@@ -93,7 +112,10 @@ class OrderService(StockPools):
         except OrderError as error:
             done(refused(error.code, error.message, user))
             return
-        fate = self._partition(keys.partition).place(
+        partition = self._partition(keys.partition)
+        if visit is not None:
+            visit.flew()
+        fate = partition.place(
             Reservation(
                 room,
                 user,
@@ -109,11 +131,15 @@ class OrderService(StockPools):
                 f"{pool.ref} {request.quantity} {1 if request.pay else 0}",
                 head,
                 done,
+                visit,
             )
         )
         if fate is not None:
             OUTCOMES.labels(fate.value).inc()
-            done(of_fate(fate, user))
+            if visit is not None:
+                visit.landed(recorded=False)
+            wait = partition.wait_ms() if fate is Fate.FULL else None
+            done(of_fate(fate, user, retry_after_ms=wait))
 
     def _held(self, job: Reservation, order: Order, record: StoredOrder) -> None:
         """Placed just now, and to be paid at once."""
@@ -212,14 +238,19 @@ class OrderService(StockPools):
             return None
         return record.to_wire()
 
-    async def unfinished(self, room: str, user: str) -> list[Order]:
+    def visit(self, room: str, user: str) -> Visit:
+        """For `unfinished`, which says whether this is somebody new, and then for `place`, as long as the
+        user is a member here."""
+        return self.local.visit(room, user)
+
+    async def unfinished(self, room: str, user: str, visit: Visit | None = None) -> list[Order]:
         """The user's orders in this room that are not over, oldest first, the last hundred.
 
         Who asks while a read is under way is answered by the next one. Raises StoreUnavailable.
         """
         keys = self.book.room(room)
         try:
-            return await self._partition(keys.partition).unfinished(keys.user(user))
+            return await self._partition(keys.partition).unfinished(keys.user(user), visit)
         except Unanswered as error:
             raise StoreUnavailable(f"unfinished orders not read: {error}") from None
 
@@ -235,6 +266,6 @@ class OrderService(StockPools):
         found = self._partitions.get(keys.number)
         if found is None:
             found = self._partitions[keys.number] = Partition(
-                self._client, self.book, keys, self._settings, held=self._held, known=self._known
+                self._client, self.book, keys, self._settings, self.local, held=self._held, known=self._known
             )
         return found

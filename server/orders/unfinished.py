@@ -13,6 +13,7 @@ from schemas.models import Order
 from server.orders.keys import ORDER_ID_LENGTH, PartitionKeys
 from server.orders.lanes import Fate, Unanswered
 from server.orders.lifecycle import UNFINISHED
+from server.orders.newcomers import Visit
 from server.orders.pipe import call_script
 from server.orders.records import decode_stored
 from server.orders.scripts import UNFINISHED_OF
@@ -30,6 +31,8 @@ class Question(Struct, gc=False):
 
     user_key: str
     answer: asyncio.Future[list[Order]]
+    visit: Visit | None = None
+    """Told how many requests there are on record."""
 
 
 class Reader:
@@ -50,6 +53,8 @@ class Reader:
         """Answer each; those who have orders are read together."""
         buyers: list[tuple[Question, list[str]]] = []
         for question, ids in zip(questions, found, strict=True):
+            if question.visit is not None:
+                question.visit.found(len(ids))
             if ids:
                 # An order's id begins with the time it was placed.
                 buyers.append((question, sorted(id.decode() for id in ids)[-SHOWN:]))

@@ -61,6 +61,12 @@ class Wiring(Protocol):
     async def stock(self, room: str) -> dict[str, int]:
         """Available units by sku or sale."""
 
+    def heard_stock(self, room: str, stock: dict[str, int], buyers: list[str]) -> None:
+        """The store says so many units are available, and whose orders were held with it."""
+
+    def lost_stock(self, room: str) -> None:
+        """Some of that may not have been heard."""
+
     def decode_order(self, record: bytes) -> Order: ...
 
 
@@ -158,7 +164,9 @@ class LiveRoom:
             case b"C":
                 self._chat(decode_chat(body))
             case b"S":
-                self._stock(decode_stock(body).stock)
+                told = decode_stock(body)
+                self._stock(told.stock)
+                self._wiring.heard_stock(self.state.id, told.stock, told.buyers)
             case b"O":
                 for notice in decode_orders(body):
                     self._order(notice)
@@ -168,9 +176,11 @@ class LiveRoom:
                 self._direct(decode_direct(body))
             case b"R":
                 self.standings.doubt()
+                self._wiring.lost_stock(self.state.id)
                 self.mend()
             case b"X":
                 self.standings.doubt()
+                self._wiring.lost_stock(self.state.id)
             case _:
                 log.warning("unknown message kind", kind=kind, room=self.state.id)
 

@@ -19,6 +19,8 @@ class StockNotice(msgspec.Struct):
     """Body of an `S` message."""
 
     stock: dict[str, int]
+    buyers: list[str] = []
+    """Whose orders were held with it."""
 
 
 class OrderNotice(msgspec.Struct):

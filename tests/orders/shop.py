@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from schemas.codes import ErrorCode
 from schemas.commands import OrderPlace
 from schemas.models import Order
+from server.orders.newcomers import Visit
 from server.orders.outcomes import Outcome
 from server.orders.provider import Charge, Payment, PaymentProvider, PaymentRefused
 from server.orders.service import Done, OrderService
@@ -112,6 +113,7 @@ class Shop:
         pay: bool = False,
         live: bool = True,
         room: str = ROOM,
+        visit: Visit | None = None,
     ) -> asyncio.Future[Outcome]:
         """Hand an order in; the future fails when it is answered twice."""
         request = OrderPlace(
@@ -121,7 +123,9 @@ class Shop:
             quantity=quantity,
             pay=pay,
         )
-        return answered(lambda done: self.service.place(room, user, request, "CNY", done, live=live))
+        return answered(
+            lambda done: self.service.place(room, user, request, "CNY", done, live=live, visit=visit)
+        )
 
     async def place(
         self,

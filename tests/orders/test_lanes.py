@@ -11,6 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 from server.orders.lanes import Fate, Lane
+from server.orders.waiting import Line
 
 pytestmark = pytest.mark.anyio
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.anyio
 class Calls:
     """A store of the test's own: calls wait until they are let go, with a reply or an error."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, queue: int = 10, **options: Any) -> None:
         self.calls: list[tuple[list[int], asyncio.Future[str]]] = []
         self.answers: list[tuple[int, object]] = []
         self.probes = 0
@@ -29,7 +30,8 @@ class Calls:
             deliver=self.deliver,
             fail=lambda job, fate: self.answers.append((job, fate)),
             probe=self.probe,
-            **{"batch": 4, "queue": 10, "timeout_ms": 5_000, "depth": 1, **options},
+            queue=Line[int](queue),
+            **{"batch": 4, "timeout_ms": 5_000, "depth": 1, **options},
         )
 
     async def call(self, jobs: list[int]) -> str:

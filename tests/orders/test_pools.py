@@ -200,7 +200,7 @@ async def test_every_stock_change_is_told_to_the_room(shop: Shop) -> None:
                     heard.append(message["data"])
     assert heard[0] == b'S{"stock":{"lamp":5}}'
     assert json.loads(heard[1][1:]) == {"stock": {"lamp": 3, "s1": 2}}
-    assert heard[2] == b'S{"stock":{"s1":1}}'
+    assert heard[2] == b'S{"stock":{"s1":1},"buyers":["ann"]}'
     assert heard[3] == b'S{"stock":{"s1":1}}'
     ((notice),) = json.loads(heard[4][1:])
     assert heard[4][:1] == b"O" and notice["user"] == "ann"

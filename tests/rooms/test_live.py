@@ -60,8 +60,18 @@ class Log:
 class Orders:
     levels: dict[str, int] = {}  # noqa: RUF012 - replaced, never changed
 
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, dict[str, int], list[str]]] = []
+        self.lost: list[str] = []
+
     async def stock(self, room: str) -> dict[str, int]:
         return self.levels
+
+    def heard_stock(self, room: str, stock: dict[str, int], buyers: list[str]) -> None:
+        self.heard.append((room, stock, buyers))
+
+    def lost_stock(self, room: str) -> None:
+        self.lost.append(room)
 
     def decode_order(self, record: bytes) -> Order:
         return msgspec.json.decode(record, type=Order)
@@ -310,3 +320,15 @@ async def test_a_kick_nobody_heard_of_holds_once_the_lists_are_read() -> None:
     await house.mended()
     assert house.link.code == CloseCode.KICKED and house.room.moderations > moderations
     assert house.link.events()[-1] == {"type": "kicked", "reason": "spam"}
+
+
+async def test_stock_messages_are_passed_on_and_so_is_the_doubt_about_them() -> None:
+    house = House()
+    house.room.heard(b"S", b'{"stock":{"A":3},"buyers":["ann","bob"]}')
+    house.room.heard(b"S", b'{"stock":{"A":4}}')
+    assert house.orders.heard == [("r", {"A": 3}, ["ann", "bob"]), ("r", {"A": 4}, [])]
+    assert house.orders.lost == []
+    house.room.heard(b"X", b"")
+    house.room.heard(b"R", b"")
+    assert house.orders.lost == ["r", "r"]
+    await house.mended()

@@ -5,7 +5,7 @@
 -- ARGV[1] P  ARGV[2] N  ARGV[3] request memory, ms
 -- ARGV[4 ..]   per pool:  channel of its room, name, member for due ('' unless a sale)
 -- ARGV[4+3P..] per order: pool number, live (1 or 0), quantity, user, request_id, contents, head of its record
--- returns {now, {price, hold_ms, sku, starts_at} per pool in a row, {result per order}}
+-- returns {now, {price, hold_ms, sku, starts_at, available after the batch} per pool in a row, {result per order}}
 --   result: 1 held; an order id: this request placed that order before;
 --   -1 request_mismatch -2 not_found -3 not_open -4 sale_ended -5 limit_exceeded -6 sold_out -7 room not live
 local P, N, memory = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
@@ -18,7 +18,7 @@ local pools, info = {}, {}
 for i = 1, P do
   local v = redis.call('HMGET', KEYS[pool_keys + 2 * i - 1], 'state', 'price', 'limit', 'hold', 'sku',
     'starts', 'ends', 'available', 'held', 'reserved', 'exhausted')
-  local pool = {users = {}, units = {}, changed = {}}
+  local pool = {users = {}, units = {}, changed = {}, buyers = {}}
   if v[1] then
     pool.state, pool.price, pool.limit, pool.hold, pool.sku = v[1], v[2], tonumber(v[3]), tonumber(v[4]), v[5]
     pool.starts, pool.ends = tonumber(v[6]), tonumber(v[7])
@@ -30,9 +30,9 @@ for i = 1, P do
       .. ',"updated_at":' .. now .. ',"payment":null,"reason":null}'
   end
   pools[i] = pool
-  local at = 4 * i - 4
+  local at = 5 * i - 5
   info[at + 1], info[at + 2] = tonumber(pool.price or 0), pool.hold or 0
-  info[at + 3], info[at + 4] = pool.sku or '', pool.starts or 0
+  info[at + 3], info[at + 4], info[at + 5] = pool.sku or '', pool.starts or 0, pool.available or 0
 end
 
 for n = 1, N do
@@ -81,6 +81,8 @@ for n = 1, N do
       pool.units[user] = pool.units[user] + quantity
       pool.changed[user] = true
       pool.available, pool.held = pool.available - quantity, pool.held + quantity
+      info[5 * tonumber(ARGV[at + 1])] = pool.available
+      pool.buyers[#pool.buyers + 1] = cjson.encode(user)
       pool.reserved = pool.reserved + 1
       pool.dirty = true
       records[#records + 1] = record
@@ -100,7 +102,7 @@ if #records > 0 then
     redis.call('HSET', user[1], user[2], user[3])
     redis.call('PEXPIRE', user[1], memory)
   end
-  local stock = {}
+  local stock, buyers = {}, {}
   for i = 1, P do
     local pool = pools[i]
     if pool.dirty then
@@ -117,11 +119,12 @@ if #records > 0 then
         redis.call('ZADD', KEYS[3], now, due .. '/sold_out')
       end
       stock[channel] = (stock[channel] and stock[channel] .. ',' or '') .. cjson.encode(name) .. ':' .. pool.available
+      buyers[channel] = (buyers[channel] and buyers[channel] .. ',' or '') .. table.concat(pool.buyers, ',')
     end
   end
   redis.call('XADD', KEYS[1], '*', 'o', '[' .. table.concat(records, ',') .. ']')
   for channel, numbers in pairs(stock) do
-    redis.call('PUBLISH', channel, 'S{"stock":{' .. numbers .. '}}')
+    redis.call('PUBLISH', channel, 'S{"stock":{' .. numbers .. '},"buyers":[' .. buyers[channel] .. ']}')
   end
 end
 return {now, info, results}
