@@ -15,7 +15,7 @@ from server.sandbox.book import Book
 from server.sandbox.postman import LONGEST_PAUSE_MS, Postman, now_ms, pause_ms, sign
 from server.sandbox.scribe import Scribe
 from server.sandbox.wire import PaymentRequest
-from tests.sandbox.running import Sandbox, Shop, sandbox, shop, until
+from tests.sandbox.running import NOTHING, Sandbox, Shop, sandbox, shop, until
 
 pytestmark = pytest.mark.anyio
 
@@ -36,13 +36,7 @@ async def told(psp: Sandbox, **counts: int) -> None:
     """Until the book counts its notices so."""
 
     async def reached() -> bool:
-        return await psp.get("/v1/notices") == {
-            "waiting": 0,
-            "posted": 0,
-            "dropped": 0,
-            "given_up": 0,
-            **counts,
-        }
+        return await psp.get("/v1/notices") == {**NOTHING, **counts}
 
     await until(reached)
 
