@@ -20,12 +20,16 @@ from server.sandbox.scribe import Scribe
 log = structlog.get_logger("miaodan.sandbox")
 
 POSTS = 32
-"""Notices under way at once; the others wait in the book."""
+"""Posted at once."""
+IN_HAND = 128
+"""Notices being posted or written down as posted; the others wait in the book."""
 POST_SECONDS = 10.0
 FIRST_PAUSE_MS = 200
 LONGEST_PAUSE_MS = 15_000
 MAX_AGE_MS = 24 * 3_600_000
 """A notice that nobody took for so long is given up."""
+_BREATH = 0.01
+"""Seconds between looks where one thing after the other wants one."""
 _GLANCE = 5.0
 """Seconds between looks where nothing says that there is something to do."""
 
@@ -71,7 +75,8 @@ class Postman:
         self._max_age = max_age_ms
         self._clock = clock
         self._wake = asyncio.Event()
-        self._posting: dict[int, asyncio.Task[None]] = {}
+        self._in_hand: dict[int, asyncio.Task[None]] = {}
+        self._posting = asyncio.Semaphore(POSTS)
 
     def wake(self) -> None:
         """There may be something to do."""
@@ -86,38 +91,40 @@ class Postman:
                 while True:
                     await self._round(session)
             finally:
-                tasks = list(self._posting.values())
+                tasks = list(self._in_hand.values())
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _round(self, session: aiohttp.ClientSession) -> None:
         self._wake.clear()
-        now, following = self._clock(), None
+        now, limit = self._clock(), IN_HAND + len(self._in_hand)
         try:
-            due, following = await self._scribe.do(lambda book: _look(book, now))
+            due, following = await self._scribe.do(lambda book: _look(book, now, limit))
         except Exception as error:
             log.warning("the book was not read", error=repr(error))
             await asyncio.sleep(1)
             return
         for notice in due:
-            if len(self._posting) < POSTS and notice.number not in self._posting:
+            if len(self._in_hand) < IN_HAND and notice.number not in self._in_hand:
                 task = asyncio.create_task(self._post(session, notice), name="sandbox notice")
-                self._posting[notice.number] = task
+                self._in_hand[notice.number] = task
                 task.add_done_callback(lambda _, number=notice.number: self._finished(number))  # type: ignore[misc]
         pause = _GLANCE if following is None else min(_GLANCE, max(0, following - self._clock()) / 1000)
         try:
             async with asyncio.timeout(pause):
                 await self._wake.wait()
+            await asyncio.sleep(_BREATH)
         except TimeoutError:
             pass
 
     def _finished(self, number: int) -> None:
-        del self._posting[number]
+        del self._in_hand[number]
         self._wake.set()
 
     async def _post(self, session: aiohttp.ClientSession, notice: DueNotice) -> None:
-        said = await self._taken(session, notice)
+        async with self._posting:
+            said = await self._taken(session, notice)
         try:
             if not said:
                 await self._scribe.do(lambda book: book.posted(notice.number))
@@ -156,6 +163,6 @@ class Postman:
             return repr(error)[:200]
 
 
-def _look(book: Book, now: int) -> tuple[list[DueNotice], int | None]:
+def _look(book: Book, now: int, limit: int) -> tuple[list[DueNotice], int | None]:
     book.decide(now)
-    return book.due(now, 2 * POSTS)
+    return book.due(now, limit)
