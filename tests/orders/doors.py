@@ -11,9 +11,9 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from server.orders import scripts
+from server.orders.entries import Entry
 from server.orders.ledger import Ledger
 from server.orders.provider import PaymentProvider
-from server.orders.records import Entry
 from server.orders.statements import Parked
 from server.valkey import Script, connect
 from tests.orders.interleaving import Actor, Cut, Place, Verdict

@@ -146,8 +146,7 @@ class Actor:
         self._closed = False
         if self.dead or self._program is None:
             return None
-        (end,) = await asyncio.gather(self._program, return_exceptions=True)
-        return end
+        return (await asyncio.gather(self._program, return_exceptions=True))[0]
 
     async def bury(self) -> None:
         """Take away what a dead actor's program left waiting."""

@@ -7,7 +7,7 @@ have done in time (`reconcile`), so that what is then still wrong is wrong for e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from redis.asyncio import Redis
 
@@ -133,7 +133,7 @@ class Market:
     async def returns_fall_due(self, client: Redis) -> None:
         """The time passes after which the back office takes up what others began."""
         for partition in self.house.service.book.partitions:
-            for member in await client.zrange(partition.returns, 0, -1):
+            for member in cast("list[bytes]", await client.zrange(partition.returns, 0, -1)):
                 await client.zadd(partition.returns, {member: 0}, xx=True)
 
     async def judge(self, orders: Sequence[str], skus: Sequence[str] = ("lamp",)) -> list[StoredOrder]:

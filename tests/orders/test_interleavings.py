@@ -332,7 +332,7 @@ async def test_a_gateway_is_killed(market: Market, point: str) -> None:
 
 
 async def test_a_sweeper_is_killed(market: Market) -> None:
-    victim, heir, payer = market.site("victim"), market.site("heir"), market.site("payer")
+    victim, heir = market.site("victim"), market.site("heir")
 
     async def play(run: Run) -> None:
         await market.fresh()
