@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import hiredis
@@ -14,7 +14,7 @@ from server.orders import scripts
 from server.orders.entries import Entry
 from server.orders.ledger import Ledger
 from server.orders.provider import PaymentProvider
-from server.orders.statements import Parked
+from server.orders.statements import EntryId, Parked
 from server.valkey import Script, connect
 from tests.orders.interleaving import Actor, Cut, Place, Verdict
 
@@ -110,8 +110,13 @@ class LedgerDoor(Ledger):
     async def start(self) -> None:
         """The real one has its tables."""
 
-    async def write(self, entries: Sequence[Entry], parked: Sequence[Parked] = ()) -> None:
+    async def write(
+        self,
+        entries: Sequence[Entry],
+        parked: Sequence[Parked] = (),
+        reached: Mapping[str, EntryId] | None = None,
+    ) -> None:
         verdict = await self._actor.hold("commit", Place.LEDGER, writes=True)
-        await self._ledger.write(entries, parked)
+        await self._ledger.write(entries, parked, reached)
         if verdict is Verdict.REPLY_LOST:
             raise Cut("cut after commit")
