@@ -67,6 +67,47 @@ async def test_a_hundred_want_the_last_one(rivals: tuple[Shop, Shop]) -> None:
     assert (total, available, held + sold) == (1, 0, 1)
 
 
+async def test_two_hundred_want_the_last_one_a_hundred_times(rivals: tuple[Shop, Shop]) -> None:
+    """Some of them pay at once, and some of the units are a sale's."""
+    one, _ = rivals
+    await one.mount("mug", stock=100)
+    for turn in range(100):
+        sale = f"s{turn}" if turn % 2 else None
+        if sale is None:
+            await one.mount(f"last{turn}", stock=1)
+        else:
+            await one.schedule(sale, "mug", stock=1)
+        outcomes = await asyncio.gather(
+            *(
+                shop.start_place(f"u{number}", f"last{turn}", sale=sale, pay=number % 4 == 0)
+                for number in range(100)
+                for shop in rivals
+            )
+        )
+        assert Counter(codes(outcomes)) == {None: 1, ErrorCode.SOLD_OUT: 199}, f"turn {turn}"
+        total, available, held, sold = await one.units(sale or f"last{turn}")
+        assert (total, available, held + sold) == (1, 0, 1)
+    assert len(one.provider.charges) + len(rivals[1].provider.charges) <= 100
+
+
+@pytest.mark.parametrize("pay", [False, True])
+async def test_two_hundred_duplicates_are_one_order(rivals: tuple[Shop, Shop], pay: bool) -> None:
+    one, _ = rivals
+    await one.mount(stock=1_000)
+    for turn in range(10):
+        outcomes = await asyncio.gather(
+            *(shop.start_place(request_id=f"same{turn}", pay=pay) for _ in range(100) for shop in rivals)
+        )
+        orders = {accepted(outcome).order for outcome in outcomes}
+        assert len(orders) == 1
+        assert Counter(outcome.replayed for outcome in outcomes) == {False: 1, True: 199}
+        status = OrderStatus.PAID if pay else OrderStatus.RESERVED
+        assert {accepted(outcome).status for outcome in outcomes} == {status}
+    assert await one.units() == ((1_000, 990, 0, 10) if pay else (1_000, 990, 10, 0))
+    charges = [charge.key for shop in rivals for charge in shop.provider.charges]
+    assert len(set(charges)) == (10 if pay else 0), "one charge an order, however often it is asked for"
+
+
 async def test_a_limit_holds_across_services(rivals: tuple[Shop, Shop]) -> None:
     one, _ = rivals
     await one.mount(stock=100, per_user_limit=3)
