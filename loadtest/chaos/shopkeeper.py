@@ -27,10 +27,10 @@ from schemas.events import Done, Error, Event
 from schemas.models import ProductInput
 
 SKUS = ("tea", "cup", "pot")
-STOCK = 200
+STOCK = 300
 PRICE = 9_900
 MOST_SALES = 3
-LOW = 150
+LOW = 250
 """Units of a product below which it is restocked."""
 TURN_S = (0.1, 0.5)
 REPLY_S = 15.0
