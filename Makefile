@@ -13,8 +13,14 @@ SECONDS ?= 0
 SECTION ?=
 PLOT ?= build/fanout-cost.png
 
+# Chaos: SECONDS of faults (600), SEED, FAULTS, BUYERS, DATABASE as a run printed them.
+SEED ?=
+FAULTS ?=
+BUYERS ?=
+DATABASE ?=
+
 .DEFAULT_GOAL := help
-.PHONY: help install pages demo test conformance check documents bench bench-all stress clean
+.PHONY: help install pages demo test conformance check documents bench bench-all stress chaos clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -65,6 +71,10 @@ bench-all: $(STAMP) ## Every benchmark there is, about twelve minutes; draws the
 
 stress: $(STAMP) ## Scenarios that check themselves: counts, order, storms, abuse, leaks; exit code 1 when a promise broke
 	@$(BIN)/python -m loadtest.stress
+
+chaos: $(STAMP) ## Buyers at full speed while processes are killed and stopped, then the books (SECONDS=600 SEED=)
+	@$(BIN)/python -m loadtest.chaos $(if $(filter-out 0,$(SECONDS)),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(FAULTS),--faults $(FAULTS)) $(if $(BUYERS),--buyers $(BUYERS)) $(if $(DATABASE),--database $(DATABASE))
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -50,8 +50,9 @@ class Pending:
 class OrderBook:
     """Requests that wait for an answer, and the orders this user has."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, kept: int = KEPT_ORDERS) -> None:
         self._send = send
+        self._kept = kept
         self._pending: OrderedDict[str, Pending] = OrderedDict()
         self._orders: OrderedDict[str, Order] = OrderedDict()
 
@@ -104,7 +105,7 @@ class OrderBook:
         if known is not None and known.version >= order.version:
             return []
         self._orders[order.order] = order
-        if len(self._orders) > KEPT_ORDERS:
+        if len(self._orders) > self._kept:
             oldest = next((o.order for o in self._orders.values() if o.status in _FINAL), None)
             self._orders.pop(oldest) if oldest else self._orders.popitem(last=False)
         return [OrderChanged(order)]

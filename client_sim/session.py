@@ -33,7 +33,7 @@ from client_sim.notices import (
     Told,
     Violation,
 )
-from client_sim.orders import OrderBook
+from client_sim.orders import KEPT_ORDERS, OrderBook
 from client_sim.replica import RoomReplica
 from client_sim.wire import BadBatch, Decode, Encoding, decoder, encode
 from schemas.codes import HEARTBEAT_MS
@@ -85,6 +85,7 @@ class ClientSession:
         random_source: random.Random | None = None,
         decode: Decode | None = None,
         backoff: Backoff | None = None,
+        kept_orders: int = KEPT_ORDERS,
     ) -> None:
         self.encoding = encoding
         self.token = token
@@ -93,7 +94,7 @@ class ClientSession:
         self.seq = 0
         self.replica = RoomReplica()
         self.clock = ServerClock()
-        self.book = OrderBook(self._send)
+        self.book = OrderBook(self._send, kept_orders)
         self.wants_close: tuple[int, str] | None = None
         self.retry_at = 0.0
         self.welcome: Welcome | None = None

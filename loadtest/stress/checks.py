@@ -255,6 +255,7 @@ def tracebacks(log: str) -> list[str]:
     lines = log.splitlines()
     for number, line in enumerate(lines):
         if line.startswith("Traceback "):
-            what = re.sub(r"^\S+Z ", "", lines[number - 1]) if number else ""
+            # Without the time before it and the values behind it.
+            what = re.sub(r"^\S+Z | +\w+=.*$", "", lines[number - 1]) if number else ""
             found[what] = found.get(what, 0) + 1
     return [f"the server logged a traceback ({times} times): {what}" for what, times in found.items()]

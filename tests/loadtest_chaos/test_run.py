@@ -1,0 +1,23 @@
+"""The short form of `make chaos`: a dozen faults on a real server, and every promise held."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loadtest.chaos.report import table
+from loadtest.chaos.run import Options, run
+
+SEED = 4
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_every_promise_held(tmp_path: Path) -> None:
+    said: list[str] = []
+    options = Options(seed=SEED, seconds=10, faults=12, buyers=12)
+    report = run(options, tmp_path, said.append)
+    assert report.broken == [], table(report) + "\n" + "\n".join(said)
+    assert len(report.strikes) == 12
+    assert int(report.figures["orders_acknowledged"]) > 100
