@@ -14,7 +14,8 @@ from schemas.models import Order
 from server.orders.consumer import LedgerConsumer
 from server.orders.errors import OrderError
 from server.orders.ledger import Ledger
-from server.orders.payments import PaymentDesk, sign
+from server.orders.payments import PaymentDesk
+from server.orders.signatures import sign
 from server.orders.sweeper import HoldSweeper
 from server.valkey import store_time
 from tests.orders.shop import ROOM, SETTINGS, SHORT, Shop, accepted

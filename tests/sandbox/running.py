@@ -17,7 +17,7 @@ import aiohttp
 import psutil
 from aiohttp import web
 
-from server.orders.payments import verify
+from server.orders.signatures import verify
 from server.trust.tokens import PROVIDER_KEY_FILE, WEBHOOK_KEY_FILE, load_key
 from tests.live_server import LiveServer
 
