@@ -70,7 +70,15 @@ class ChargePoller:
         CHARGES_OPEN.set(open_now)
         if not open_now:
             self._waiting.clear()
-        orders = [member.decode("utf-8", "replace") for members in due for member in members]
+        orders = []
+        for partition, members in zip(partitions, due, strict=True):
+            for member in members:
+                order = member.decode("utf-8", "replace")
+                if self._service.book.of_order(order) is partition:
+                    orders.append(order)
+                else:
+                    log.error("not an order's id among the charges", partition=partition.tag, member=order)
+                    await self._client.zrem(partition.charges, member)
         ended = sum(await asyncio.gather(*(self._guarded(order, now) for order in orders)))
         self._tell_oldest(now)
         return ended
