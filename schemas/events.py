@@ -97,6 +97,7 @@ class Error(Wire, tag="error", tag_field="type", omit_defaults=True):
     """A command was refused. `field`: the path of what was wrong; `order`: an order that still stands.
 
     Without `id` and instead of `welcome`: the hello was; `retry_after_ms` says when to come back.
+    Without `id` and with `order`: a payment that was under way came to nothing.
     """
 
     code: ErrorCode

@@ -80,12 +80,17 @@ class PaymentNotice(Wire):
 
 
 class PaymentRecorded(Wire):
-    """200: recorded, also for a repeat. `result` says what it did."""
+    """200: recorded, also for a repeat. `result` says what it did.
+
+    `paid`, `already_paid`, `returned` (the money goes back), `noted` (nothing to do), `refused`; `reason`
+    says why it was not simply paid.
+    """
 
     event: str
     result: str
     order: str
     status: OrderStatus | None = None
+    reason: str = ""
 
 
 class ErrorBody(msgspec.Struct, kw_only=True, omit_defaults=True):

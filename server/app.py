@@ -39,6 +39,7 @@ from server.orders.database import ledger_url
 from server.orders.errors import LedgerError
 from server.orders.ledger import Ledger
 from server.orders.payments import PaymentDesk
+from server.orders.poller import ChargePoller
 from server.orders.provider import PaymentProvider
 from server.orders.records import decode_order
 from server.orders.sandbox_client import SandboxClient
@@ -128,7 +129,7 @@ class Gateway:
         self._clock = StoreClock(client)
         data_dir = Path(settings.server.data_dir)
         self._provider = payment_provider(settings)
-        self._orders = OrderService(client, settings.orders, self._provider)
+        self._orders = OrderService(client, settings.orders, self._provider, settings.payments)
         wiring = Wiring(self._orders)
         room_log = RoomLog(client, settings.rooms)
         moderation = Moderation(client)
@@ -279,7 +280,8 @@ async def _backoffice(settings: Settings) -> None:
     client = connect(store_url(settings), name="miaodan-backoffice")
     ledger = Ledger(ledger_url(settings.server))
     provider = payment_provider(settings)
-    orders = OrderService(client, settings.orders, provider)
+    orders = OrderService(client, settings.orders, provider, settings.payments)
+    poller = ChargePoller(orders, client, settings.orders, settings.payments)
     await orders.start()
     consumer = LedgerConsumer(client, ledger, settings.orders)
     room_log = RoomLog(client, settings.rooms)
@@ -291,6 +293,7 @@ async def _backoffice(settings: Settings) -> None:
         loop.create_task(consumer.run(), name="ledger consumer"),
         loop.create_task(BacklogWatch(client, ledger, settings.orders).run(), name="ledger watch"),
         loop.create_task(HoldSweeper(client, settings.orders).run(), name="hold sweeper"),
+        loop.create_task(poller.run(), name="charge poller"),
         loop.create_task(ReturnSweeper(orders, client, settings.orders).run(), name="return sweeper"),
         loop.create_task(SaleClock(room_log, orders, settings.orders).run(), name="sale clock"),
     ]

@@ -136,7 +136,9 @@ class OrderSettings(Struct, kw_only=True, frozen=True):
     """How long `sold_out` and `not_open` are repeated without asking the store; after it one order asks, and
     after twice as long every one. 0: the store is always asked."""
     hold_ms: Positive = 120_000
-    """How long an unpaid hold stands."""
+    """How long a buyer has to pay (`expires_at`)."""
+    payment_grace_ms: Natural = 15_000
+    """How long the hold outlives that, for a payment under way; more than `payments.timeout_ms`."""
     store_timeout_ms: Positive = 5_000
     """A reservation that takes longer is `unknown_outcome`."""
     request_ttl_ms: Positive = 7 * 86_400_000
@@ -161,6 +163,12 @@ class PaymentSettings(Struct, kw_only=True, frozen=True):
     """HMAC key of the provider's notices; empty: a key made under `data_dir`."""
     webhook_tolerance_ms: Natural = 300_000
     """How far a notice's timestamp may be from now."""
+    poll_ms: Positive = 2_000
+    """When the back office asks after a charge that nobody ended; later ever more seldom."""
+    one_tap_cap: Natural = 0
+    """Minor units that one user may pay with one tap within `one_tap_window_ms`; 0: any amount."""
+    one_tap_window_ms: Positive = 86_400_000
+    """How long a payment by one tap counts."""
     sandbox_latency_ms: Natural = 50
     """How long the sandbox that `serve` runs takes to answer, until it is told otherwise."""
 
@@ -273,6 +281,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     provider = settings.payments.provider
     if provider != SANDBOX and not is_http(provider):
         yield f"payments.provider: {provider!r} is neither {SANDBOX!r} nor the http(s) URL of a provider"
+    if settings.orders.payment_grace_ms <= settings.payments.timeout_ms:
+        yield "orders.payment_grace_ms must be more than payments.timeout_ms"
     if bool(settings.server.ssl_certfile) != bool(settings.server.ssl_keyfile):
         given, missing = ("certfile", "keyfile") if settings.server.ssl_certfile else ("keyfile", "certfile")
         yield f"server.ssl_{given} needs server.ssl_{missing} beside it"

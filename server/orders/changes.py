@@ -7,19 +7,20 @@ stands. Which status allows what comes from `lifecycle`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Any
 
 from msgspec import Struct
 from redis.asyncio import Redis
 
-from server.orders.keys import KeyBook, PartitionKeys
+from server.orders.entries import payment_head
+from server.orders.keys import KeyBook, PartitionKeys, charge_key
 from server.orders.lanes import Fate, Unanswered
 from server.orders.lifecycle import Action, sources, target
 from server.orders.pipe import call_script
 from server.orders.records import StoredOrder, decode_stored
-from server.orders.scripts import PAY, REFUND, RELEASE
+from server.orders.scripts import CHARGE, PAY, REFUND, RELEASE
 from server.valkey import Script
 
 RETURN_AFTER_MS = 15_000
@@ -35,6 +36,9 @@ class Code(IntEnum):
     MISSING = -1
     SOLD_OUT = -2
     OVER_LIMIT = -3
+    DEADLINE = -4
+    FOREIGN = -5
+    """The payment belongs to another order."""
 
 
 class Changed(Struct, frozen=True):
@@ -42,13 +46,19 @@ class Changed(Struct, frozen=True):
 
     code: Code
     record: StoredOrder | None
+    charge: int = 0
+    """Number of the open charge, where one was opened or joined."""
+    joins: int = 0
+    """How often that charge was taken up so far."""
 
 
 class Change(Struct, gc=False):
     """One order's change on its way: the script's own arguments, and where the answer goes."""
 
     record: StoredOrder
-    args: tuple[str, ...]
+    args: tuple[str | bytes, ...]
+    keys: Callable[[PartitionKeys], tuple[str, ...]] | None = None
+    """Those beside the ones that every script gets."""
     answer: asyncio.Future[Changed] | None = None
 
 
@@ -58,18 +68,28 @@ class Operation(Struct, frozen=True):
     action: Action
     script: Script
     head: tuple[str | int, ...]
+    label: str = ""
 
     @property
     def name(self) -> str:
-        return self.action.value
+        return self.label or self.action.value
 
 
 _LATE = next(iter(sources(Action.PAY_LATE))).value
 PAY_ORDER = Operation(Action.PAY, PAY, (_LATE, RETURN_AFTER_MS))
-CANCEL_ORDER = Operation(Action.CANCEL, RELEASE, (0,))
-EXPIRE_ORDER = Operation(Action.EXPIRE, RELEASE, (1,))
+CANCEL_ORDER = Operation(Action.CANCEL, RELEASE, (0, 0))
 BEGIN_REFUND = Operation(Action.REFUND, REFUND, (0, RETURN_AFTER_MS))
 FINISH_REFUND = Operation(Action.REFUNDED, REFUND, (1, RETURN_AFTER_MS))
+
+
+def open_charge(look_ms: int) -> Operation:
+    """Write a charge down before the provider hears of it; the poller looks at it after `look_ms`."""
+    return Operation(Action.PAY, CHARGE, (_LATE, look_ms), "charge")
+
+
+def expire_order(grace_ms: int) -> Operation:
+    """Release a hold whose payment deadline passed `grace_ms` ago."""
+    return Operation(Action.EXPIRE, RELEASE, (1, grace_ms))
 
 
 class Owed(Struct, frozen=True):
@@ -95,8 +115,21 @@ def owed_for(record: StoredOrder, payment: str) -> Owed:
     return Owed(record.order, record.currency, record.amount, payment)
 
 
-def pay_change(record: StoredOrder, payment: str) -> Change:
-    return Change(record, (payment, str(record.amount), owed_for(record, payment).member))
+def charge_change(record: StoredOrder, *, one_tap: bool) -> Change:
+    order = record.order
+    return Change(record, ("1" if one_tap else "0",), lambda keys: (keys.charge(order), keys.charges))
+
+
+def pay_change(record: StoredOrder, payment: str, charge: int = 0) -> Change:
+    """`charge`: number of the charge the payment came by; 0 where only the provider knows."""
+    order = record.order
+    key = charge_key(order, charge) if charge else ""
+    row = payment_head(payment, order, key, record.amount, record.currency)
+    return Change(
+        record,
+        (payment, str(record.amount), owed_for(record, payment).member, str(charge), row),
+        lambda keys: (keys.charge(order), keys.charges, keys.unused(payment)),
+    )
 
 
 def release_change(record: StoredOrder, reason: str) -> Change:
@@ -129,9 +162,13 @@ class Changes:
             room = self._book.room(record.room)
             pool, home = room.at(record.pool), room.at(record.home)
             keys += (partition.order(record.order), pool.pool, pool.units, home.pool)
+            keys += change.keys(partition) if change.keys is not None else ()
             args += (room.channel, pool.ref, home.ref, *change.args)
         reply = await call_script(self._client, operation.script, keys, args)
-        return [Changed(Code(code), decode_stored(record) if record else None) for code, record in reply]
+        return [
+            Changed(Code(code), decode_stored(record) if record else None, *charge)
+            for code, record, *charge in reply
+        ]
 
 
 def deliver(changes: list[Change], reply: Any) -> None:

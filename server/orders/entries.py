@@ -60,6 +60,19 @@ class PaymentRow(Struct, frozen=True):
     reason: str = ""
 
 
+class _PaymentHead(Struct, frozen=True):
+    payment: str
+    order: str
+    charge: str
+    amount: int
+    currency: str
+
+
+def payment_head(payment: str, order: str, charge: str, amount: int, currency: str) -> bytes:
+    """The open first part of a `PaymentRow`; the scripts append what became of it, and when."""
+    return msgspec.json.encode(_PaymentHead(payment, order, charge, amount, currency))[:-1]
+
+
 class RefundRow(Struct, frozen=True):
     """One thing that became of a refund."""
 

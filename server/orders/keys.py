@@ -14,6 +14,9 @@ of them. `{p07}` is the partition's hash tag: all its keys share a slot of a clu
     {p07}:user:ROOM/USER      hash: request_id -> "order contents"
     {p07}:order:ID            string: the order's record (JSON)
     {p07}:notice:EVENT        string: what a payment notice did
+    {p07}:charges             zset: order id of an open charge, by when it is looked at next
+    {p07}:charge:ORDER        hash: the order's last charge (see `charges`)
+    {p07}:unused:PAYMENT      string: a payment that goes back; it pays nothing any more
 
 A pool's reference is `sku/SKU` or `sale/SALE`; neither a room nor a reference's kind contains `/`.
 """
@@ -34,6 +37,11 @@ def new_order_id(partition: int) -> str:
     return f"{partition:02x}-{uuid7().hex}"
 
 
+def charge_key(order: str, number: int) -> str:
+    """What the provider knows an order's charge by: its idempotency key."""
+    return f"{order}-{number}"
+
+
 def new_operation_id() -> str:
     """Names one change of a pool in the ledger."""
     return uuid7().hex
@@ -42,7 +50,7 @@ def new_operation_id() -> str:
 class PartitionKeys:
     """The keys of one partition."""
 
-    __slots__ = ("due", "holds", "number", "order_prefix", "outbox", "returns", "rooms", "tag")
+    __slots__ = ("charges", "due", "holds", "number", "order_prefix", "outbox", "returns", "rooms", "tag")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -51,6 +59,7 @@ class PartitionKeys:
         self.holds = f"{tag}:holds"
         self.due = f"{tag}:due"
         self.returns = f"{tag}:returns"
+        self.charges = f"{tag}:charges"
         self.rooms = f"{tag}:rooms"
         self.order_prefix = f"{tag}:order:"
 
@@ -59,6 +68,12 @@ class PartitionKeys:
 
     def notice(self, event: str) -> str:
         return f"{self.tag}:notice:{event}"
+
+    def charge(self, order_id: str) -> str:
+        return f"{self.tag}:charge:{order_id}"
+
+    def unused(self, payment: str) -> str:
+        return f"{self.tag}:unused:{payment}"
 
 
 class PoolKeys:
@@ -136,6 +151,10 @@ class KeyBook:
             number = partition_of(room, len(self.partitions))
             keys = self._rooms[room] = RoomKeys(self.partitions[number], room)
         return keys
+
+    def of_text(self, text: str) -> PartitionKeys:
+        """A partition for what belongs to no order."""
+        return self.partitions[partition_of(text, len(self.partitions))]
 
     def of_order(self, order_id: str) -> PartitionKeys | None:
         """The partition an order's id names, or None when it is no order's id."""

@@ -44,8 +44,23 @@ CALLBACK_ERRORS = Counter("miaodan_orders_callback_errors_total", "Answers whose
 RELEASED = Counter("miaodan_orders_released_total", "Holds given back: expired, cancelled.", ["reason"])
 PAYMENTS = Counter(
     "miaodan_orders_payments_total",
-    "Payments: paid, late, refused, no_answer, unused (to be returned), returned, refunded.",
+    "Payments: paid, late, pending, refused, no_answer, foreign (another order's), unused (to be"
+    " returned), returned, refunded.",
     ["result"],
+)
+CHARGES = Counter(
+    "miaodan_orders_charges_total",
+    "Charges: opened or joined, looked_at by the poller, and how they ended: paid, declined, unused,"
+    " returned (before), foreign, left (nothing was taken); over_cap: not made by one tap.",
+    ["what"],
+)
+CHARGES_OPEN = Gauge(
+    "miaodan_orders_charges_open", "Charges that have not ended.", multiprocess_mode="livemax"
+)
+CHARGES_OLDEST = Gauge(
+    "miaodan_orders_charges_oldest_seconds",
+    "Age of the oldest open charge that the poller has looked at; 0 when there is none.",
+    multiprocess_mode="livemax",
 )
 PAYING = Gauge(
     "miaodan_orders_paying", "Payments and refunds under way or waiting.", multiprocess_mode="livesum"

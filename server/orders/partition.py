@@ -43,7 +43,13 @@ class Partition:
         self._changes = Changes(client, book, keys, settings.request_ttl_ms)
         self._change_lanes: dict[str, Lane[Change]] = {}
         self._reservations = Reservations(
-            client, keys, settings.request_ttl_ms, local, held=held, known=known
+            client,
+            keys,
+            settings.request_ttl_ms,
+            settings.payment_grace_ms,
+            local,
+            held=held,
+            known=known,
         )
         self._reserve: Lane[Reservation] | None = None
         self._unfinished: Lane[Question] | None = None

@@ -66,6 +66,7 @@ class Reservations:
         client: Redis,
         keys: PartitionKeys,
         memory_ms: int,
+        grace_ms: int,
         local: LocalAnswers,
         *,
         held: Callable[[Reservation, Order, StoredOrder], None],
@@ -74,6 +75,7 @@ class Reservations:
         self._client = client
         self._keys = keys
         self._memory = memory_ms
+        self._grace = grace_ms
         self._local = local
         self._held = held
         self._known = known
@@ -82,7 +84,7 @@ class Reservations:
         """KEYS and ARGV as `reserve.lua` names them."""
         pools: dict[str, int] = {}
         pool_keys: list[str] = [self._keys.outbox, self._keys.holds, self._keys.due]
-        pool_args: list[str | bytes | int] = [0, len(jobs), self._memory]
+        pool_args: list[str | bytes | int] = [0, len(jobs), self._memory, self._grace]
         keys: list[str] = []
         args: list[str | bytes | int] = []
         prefix = self._keys.order_prefix

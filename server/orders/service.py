@@ -16,7 +16,7 @@ from schemas.codes import ErrorCode, OrderStatus
 from schemas.commands import OrderPlace
 from schemas.models import Order
 from server.orders.cashier import Cashier
-from server.orders.changes import Change, Changed, Operation
+from server.orders.changes import Change, Changed, Code, Operation
 from server.orders.errands import Errands
 from server.orders.errors import OrderError
 from server.orders.keys import PartitionKeys, new_order_id
@@ -31,7 +31,7 @@ from server.orders.provider import PaymentProvider
 from server.orders.records import StoredOrder, decode_stored, encode_head
 from server.orders.refunds import RefundDesk
 from server.orders.reservations import Done, Reservation
-from server.settings import OrderSettings
+from server.settings import OrderSettings, PaymentSettings
 from server.valkey import StoreUnavailable, store_errors
 
 __all__ = ["Done", "DueSale", "OrderService", "Outcome", "PoolCounts"]
@@ -47,9 +47,15 @@ Work = Callable[[], Awaitable[Outcome]]
 class OrderService(StockPools):
     """Orders and pools of all rooms, from one process."""
 
-    def __init__(self, client: Redis, settings: OrderSettings, payments: PaymentProvider) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        settings: OrderSettings,
+        payments: PaymentProvider,
+        terms: PaymentSettings | None = None,
+    ) -> None:
         super().__init__(client, settings)
-        self.cashier = Cashier(client, self.book, payments, settings.request_ttl_ms, self._carry)
+        self.cashier = Cashier(client, self.book, payments, settings, terms or PaymentSettings(), self._carry)
         self.refunds = RefundDesk(payments, self._carry)
         self._errands = Errands(_ERRANDS, settings.queue)
         self._partitions: dict[int, Partition] = {}
@@ -143,13 +149,14 @@ class OrderService(StockPools):
 
     def _held(self, job: Reservation, order: Order, record: StoredOrder) -> None:
         """Placed just now, and to be paid at once."""
-        if not self._errand(job.user, job.done, lambda: self.cashier.pay(record)):
+        if not self._errand(job.user, job.done, lambda: self.cashier.pay_with_one_tap(record)):
             job.done(of_fate(Fate.FULL, job.user, order))
 
     def _known(self, job: Reservation, record: StoredOrder) -> None:
         """Placed before by the same request; a payment that never happened is caught up with."""
         if job.pay and record.status is OrderStatus.RESERVED:
-            if not self._errand(job.user, job.done, lambda: self.cashier.pay(record, replayed=True)):
+            pay = self.cashier.pay_with_one_tap
+            if not self._errand(job.user, job.done, lambda: pay(record, replayed=True)):
                 job.done(of_fate(Fate.FULL, job.user, record.to_wire()))
             return
         job.done(Outcome(None, "", record.to_wire(), True, job.user))
@@ -260,7 +267,18 @@ class OrderService(StockPools):
         keys = self.book.of_order(change.record.order)
         if keys is None:
             raise ValueError(f"not an order's id: {change.record.order!r}")
-        return await self._partition(keys).carry(operation, change)
+        changed = await self._partition(keys).carry(operation, change)
+        record = changed.record
+        if changed.code is Code.DONE and record is not None and record.status is OrderStatus.REFUNDED:
+            await self._all_came_back(record)
+        return changed
+
+    async def _all_came_back(self, record: StoredOrder) -> None:
+        """What was refunded in full does not count as paid with one tap."""
+        try:
+            await self.cashier.cap.give_back_order(record.user, record.order)
+        except StoreUnavailable as error:
+            log.warning("a refunded payment still counts as one tap's", order=record.order, error=str(error))
 
     def _partition(self, keys: PartitionKeys) -> Partition:
         found = self._partitions.get(keys.number)

@@ -9,7 +9,7 @@ import structlog
 from redis.asyncio import Redis
 
 from schemas.codes import OrderStatus
-from server.orders.changes import EXPIRE_ORDER, RETURN_AFTER_MS, Changes, Code, Owed, release_change
+from server.orders.changes import RETURN_AFTER_MS, Changes, Code, Owed, expire_order, release_change
 from server.orders.keys import KeyBook, PartitionKeys
 from server.orders.lifecycle import HOLDING
 from server.orders.loops import run_forever
@@ -26,12 +26,16 @@ _RETURNS = 64
 
 
 class HoldSweeper:
-    """Releases holds whose deadline has passed. Any number may run: the release compares and sets."""
+    """Releases holds whose deadline and grace have passed.
+
+    Any number may run: the release compares and sets.
+    """
 
     def __init__(self, client: Redis, settings: OrderSettings) -> None:
         self._client = client
         self._settings = settings
         self._book = KeyBook(settings.partitions)
+        self._expire = expire_order(settings.payment_grace_ms)
 
     async def run(self) -> None:
         """Sweep every `sweep_ms` until cancelled."""
@@ -75,7 +79,7 @@ class HoldSweeper:
         if not changes:
             return 0
         lane = Changes(self._client, self._book, partition, self._settings.request_ttl_ms)
-        changed = await lane.run(EXPIRE_ORDER, changes)
+        changed = await lane.run(self._expire, changes)
         released = sum(change.code is Code.DONE for change in changed)
         RELEASED.labels("expired").inc(released)
         return released
@@ -121,7 +125,7 @@ class ReturnSweeper:
             elif record is not None and record.payment == owed.payment and record.status in _KEEPS:
                 await self._client.zrem(partition.returns, member)
             else:
-                await self._service.cashier.give_back(owed)
+                await self._service.cashier.returns.give_back(owed)
         except Exception as error:
             SWEEPS.labels("returns").inc()
             log.warning("money not given back yet", owed=member.decode("utf-8", "replace"), error=str(error))

@@ -19,6 +19,7 @@ from schemas.events import (
     Danmaku,
     DanmakuRecalled,
     Dashboard,
+    Error,
     Kicked,
     Muted,
     OrderUpdated,
@@ -242,6 +243,10 @@ class LiveRoom:
         if members:
             order = self._wiring.decode_order(bytes(notice.order))
             self.broadcast.direct(members, OrderUpdated(order=order))
+            if (error := notice.error) is not None:
+                self.broadcast.direct(
+                    members, Error(code=error.code, message=error.message, order=order.order)
+                )
 
     def _direct(self, notice: DirectNotice) -> None:
         self.moderations += 1

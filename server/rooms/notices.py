@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from schemas.codes import ErrorCode
 from schemas.events import Danmaku, SequencedEvent
 
 
@@ -23,11 +24,19 @@ class StockNotice(msgspec.Struct):
     """Whose orders were held with it."""
 
 
+class OrderTrouble(msgspec.Struct):
+    """Why an order's payment came to nothing. `message`: a sentence for its buyer."""
+
+    code: ErrorCode
+    message: str
+
+
 class OrderNotice(msgspec.Struct):
-    """One entry of an `O` message."""
+    """One entry of an `O` message. `error`: what went wrong with the order, where nobody may wait for it."""
 
     user: str
     order: msgspec.Raw
+    error: OrderTrouble | None = None
 
 
 class DirectNotice(msgspec.Struct):

@@ -26,7 +26,7 @@ async def shop(store: Redis) -> AsyncIterator[Shop]:
 
 @pytest.fixture
 async def hasty(store: Redis) -> AsyncIterator[Shop]:
-    """Holds last a millisecond."""
+    """Holds end when the test says so."""
     shop = Shop(store, SHORT)
     yield shop
     await shop.stop()

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable, Iterable
 from typing import cast
 
+import msgspec
 from redis.asyncio import Redis
 
 from schemas.codes import ErrorCode
@@ -16,14 +17,14 @@ from server.orders.newcomers import Visit
 from server.orders.outcomes import Outcome
 from server.orders.provider import Charge, Payment, PaymentProvider, PaymentRefused
 from server.orders.service import Done, OrderService
-from server.settings import OrderSettings
+from server.settings import OrderSettings, PaymentSettings
 from server.valkey import store_time
 from tests.orders.instant import InstantProvider
 
 ROOM = "r"
 SETTINGS = OrderSettings(partitions=4, hold_ms=60_000, sweep_ms=10, store_timeout_ms=3_000)
-SHORT = OrderSettings(partitions=4, hold_ms=1, sweep_ms=10, store_timeout_ms=3_000)
-"""Holds that have run out as soon as they are made."""
+SHORT = OrderSettings(partitions=4, hold_ms=60_000, payment_grace_ms=0, sweep_ms=10, store_timeout_ms=3_000)
+"""Holds without a grace, which run out when `Shop.clock_reaches` says so."""
 
 
 _NUMBERS = itertools.count()
@@ -62,12 +63,16 @@ class Shop:
     """An `OrderService` whose callbacks are awaited, selling in room `ROOM`."""
 
     def __init__(
-        self, store: Redis, settings: OrderSettings = SETTINGS, provider: PaymentProvider | None = None
+        self,
+        store: Redis,
+        settings: OrderSettings = SETTINGS,
+        provider: PaymentProvider | None = None,
+        terms: PaymentSettings | None = None,
     ) -> None:
         self.store = store
         self.settings = settings
         self.provider = Provider()
-        self.service = OrderService(store, settings, provider or self.provider)
+        self.service = OrderService(store, settings, provider or self.provider, terms)
 
     async def mount(
         self, sku: str = "lamp", stock: int = 10, *, price: int = 250, per_user_limit: int | None = None
@@ -175,9 +180,38 @@ class Shop:
         return cast("list[bytes]", await self.store.zrange(returns, 0, -1))
 
     async def clock_reaches(self, at: int) -> None:
-        """Wait until the store's clock shows `at`."""
+        """Let the holds that are over at `at` be over now; where there are none, wait for the clock."""
+        if await self.run_out(at):
+            return
         while (left := at - await store_time(self.store)) > 0:
             await asyncio.sleep(left / 1000)
+
+    async def run_out(self, until: int | None = None) -> int:
+        """Move the deadline of the holds that end until `until` (all: None) into the past; how many."""
+        moved = 0
+        now = await store_time(self.store)
+        for partition in self.service.book.partitions:
+            for member, score in await self.store.zrange(partition.holds, 0, -1, withscores=True):
+                if until is not None and score > until + self.settings.payment_grace_ms:
+                    continue
+                key = partition.order(member.decode())
+                record = msgspec.json.decode(await self.store.get(key))
+                record["expires_at"] = now - self.settings.payment_grace_ms - 1
+                await self.store.set(key, msgspec.json.encode(record))
+                await self.store.zadd(partition.holds, {member: now - 1})
+                moved += 1
+        return moved
+
+    async def pass_deadline(self, order: str) -> None:
+        """The time to pay is over, the hold still stands."""
+        await self.amend(order, expires_at=await store_time(self.store) - 1)
+
+    async def amend(self, order: str, **fields: object) -> None:
+        """Change an order's record behind the scripts' back."""
+        partition = self.service.book.of_order(order)
+        assert partition is not None
+        record = msgspec.json.decode(await self.store.get(partition.order(order)))
+        await self.store.set(partition.order(order), msgspec.json.encode(record | fields))
 
     async def stop(self) -> None:
         await self.service.stop()

@@ -7,8 +7,10 @@ import asyncio
 import pytest
 
 from schemas.codes import ErrorCode, OrderStatus
-from server.orders.changes import RETURN_AFTER_MS
+from schemas.models import Order
+from server.orders.changes import PAY_ORDER, RETURN_AFTER_MS
 from server.orders.lanes import Fate, Unanswered
+from server.orders.outcomes import Outcome
 from server.orders.sweeper import HoldSweeper, ReturnSweeper
 from tests.orders.shop import NO, ROOM, SETTINGS, SHORT, Shop, accepted
 
@@ -58,30 +60,50 @@ async def test_a_hold_that_ran_out_while_the_provider_thought(hasty: Shop) -> No
     """The hold is released between the charge and its record: stock is there, so it is taken again."""
     await hasty.mount(stock=1)
     order = await hasty.order()
-    released = asyncio.get_running_loop().create_future()
-    reached = asyncio.Event()
-
-    def wait() -> asyncio.Future[None]:
-        reached.set()
-        return released
-
-    hasty.provider.before_capture = wait
-    paying = asyncio.ensure_future(hasty.pay(order.order))
-    await reached.wait()
+    paying, go_on = await under_way(hasty, order)
     await expire(hasty, order.expires_at)
-    released.set_result(None)
+    go_on.set_result(None)
     paid = accepted(await paying)
     assert (paid.status, paid.version) == (OrderStatus.PAID, 3)
     assert await hasty.units() == (1, 0, 0, 1)
     assert hasty.provider.refunds == []
 
 
-async def test_a_late_payment_with_nothing_left_goes_back(hasty: Shop) -> None:
+async def under_way(shop: Shop, order: Order) -> tuple[asyncio.Future[Outcome], asyncio.Future[None]]:
+    """A payment that the provider is about to capture, and what lets it go on."""
+    go_on: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    reached = asyncio.Event()
+
+    def wait() -> asyncio.Future[None]:
+        reached.set()
+        return go_on
+
+    shop.provider.before_capture = wait
+    paying = asyncio.ensure_future(shop.pay(order.order))
+    await reached.wait()
+    shop.provider.before_capture = None
+    return paying, go_on
+
+
+async def test_an_expired_order_with_nothing_left_is_not_charged(hasty: Shop) -> None:
     await hasty.mount(stock=1, price=250)
     order = await hasty.order("ann")
     await expire(hasty, order.expires_at)
     await hasty.order("bob", pay=True)
     late = await hasty.pay(order.order)
+    assert late.code is ErrorCode.SOLD_OUT and late.order is not None
+    assert late.order.status is OrderStatus.EXPIRED
+    assert {charge.user for charge in hasty.provider.charges} == {"bob"}
+
+
+async def test_a_late_payment_with_nothing_left_goes_back(hasty: Shop) -> None:
+    await hasty.mount(stock=1, price=250)
+    order = await hasty.order("ann")
+    paying, go_on = await under_way(hasty, order)
+    await expire(hasty, order.expires_at)
+    await hasty.order("bob", pay=True)
+    go_on.set_result(None)
+    late = await paying
     assert late.code is ErrorCode.SOLD_OUT and late.order is not None
     assert late.order.status is OrderStatus.EXPIRED
     assert [(amount, currency) for _, amount, currency in hasty.provider.refunds] == [(250, "CNY")]
@@ -95,9 +117,13 @@ async def test_a_late_payment_with_nothing_left_goes_back(hasty: Shop) -> None:
 async def test_a_late_payment_over_the_limit_goes_back(hasty: Shop) -> None:
     await hasty.mount(stock=5, per_user_limit=1)
     order = await hasty.order()
+    paying, go_on = await under_way(hasty, order)
     await expire(hasty, order.expires_at)
     await hasty.order(pay=True)
-    assert (await hasty.pay(order.order)).code is ErrorCode.LIMIT_EXCEEDED
+    go_on.set_result(None)
+    assert (await paying).code is ErrorCode.LIMIT_EXCEEDED
+    assert len(hasty.provider.refunds) == 1
+    assert (await hasty.pay(order.order)).code is ErrorCode.LIMIT_EXCEEDED, "and is not even charged again"
     assert len(hasty.provider.refunds) == 1
     assert await hasty.units() == (5, 4, 0, 1)
 
@@ -148,7 +174,7 @@ async def test_recording_a_payment_is_tried_again(shop: Shop, monkeypatch: pytes
 
     async def flaky(operation, change):  # type: ignore[no-untyped-def]
         changed = await carry(operation, change)
-        if failures:
+        if failures and operation is PAY_ORDER:
             raise Unanswered(failures.pop())
         return changed
 

@@ -9,7 +9,6 @@ from schemas.codes import OrderStatus
 from server.orders.changes import (
     BEGIN_REFUND,
     CANCEL_ORDER,
-    EXPIRE_ORDER,
     FINISH_REFUND,
     PAY_ORDER,
     Change,
@@ -18,6 +17,7 @@ from server.orders.changes import (
     Code,
     Operation,
     Owed,
+    expire_order,
     owed_for,
     pay_change,
     refund_change,
@@ -28,6 +28,8 @@ from server.orders.records import StoredOrder
 from tests.orders.shop import ROOM, SETTINGS, Shop
 
 pytestmark = pytest.mark.anyio
+
+EXPIRE_ORDER = expire_order(0)
 
 
 def partition(shop: Shop) -> PartitionKeys:
@@ -53,7 +55,8 @@ async def deadline(store: Redis, keys: PartitionKeys, order: str) -> float | Non
 async def test_paying_once_and_again(shop: Shop) -> None:
     await shop.mount(stock=10, price=250)
     record = await stored(shop, quantity=2)
-    assert await deadline(shop.store, partition(shop), record.order) == record.expires_at
+    until = record.expires_at + SETTINGS.payment_grace_ms
+    assert await deadline(shop.store, partition(shop), record.order) == until
     (done,) = await run(shop, PAY_ORDER, pay_change(record, "p1"))
     assert done.code is Code.DONE and done.record is not None
     assert (done.record.status, done.record.version, done.record.payment) == (OrderStatus.PAID, 2, "p1")

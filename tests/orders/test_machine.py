@@ -193,7 +193,7 @@ class PoolMachine(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         async def run() -> int:
-            await asyncio.sleep(0.003)  # every hold lasts a millisecond
+            await self.shop.run_out()
             return await HoldSweeper(self.client, SHORT).sweep()
 
         released = self.runner.run(run())

@@ -23,7 +23,7 @@ async def status(shop: Shop, order: str, user: str = "ann") -> OrderStatus:
 
 async def test_only_what_is_due_is_released(hasty: Shop) -> None:
     await hasty.mount(stock=10)
-    await hasty.schedule("s1", stock=5, hold_ms=60_000)
+    await hasty.schedule("s1", stock=5, hold_ms=600_000)
     paid = await hasty.order(pay=True)
     kept = await hasty.order(sale="s1")
     due = await hasty.order(quantity=2)
@@ -68,6 +68,7 @@ async def test_the_sweeper_runs_by_itself_and_through_failures(
 ) -> None:
     await hasty.mount(stock=2)
     order = await hasty.order()
+    await hasty.run_out()
     sweeper = HoldSweeper(hasty.store, SHORT)
     sweep, failures = sweeper.sweep, [ConnectionError("gone"), TimeoutError()]
 

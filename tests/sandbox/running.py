@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from server.orders.payments import verify
+from server.orders.signatures import verify
 from server.trust.tokens import PROVIDER_KEY_FILE, WEBHOOK_KEY_FILE, load_key
 
 PATIENCE = 20.0

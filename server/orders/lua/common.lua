@@ -6,6 +6,7 @@ local COUNTERS = {'total', 'available', 'held', 'sold', 'reserved', 'paid', 'ref
 
 local pools, orders, units = {}, {}, {}
 local writes, records, moves, notices, definitions = {}, {}, {}, {}, {}
+local payments = {}
 
 local function write(...) writes[#writes + 1] = {...} end
 
@@ -79,14 +80,20 @@ local function define(room, pool, changes)
     .. ',"reason":' .. cjson.encode(rules.reason or '') .. ',"at":' .. now .. '}'
 end
 
+-- Its buyer's sessions hear how an order stands, and where given (JSON) what went wrong with it.
+local function tell(channel, order, record, wrong)
+  local told = '{"user":' .. cjson.encode(order.user) .. ',"order":' .. record
+    .. (wrong and ',"error":' .. wrong or '') .. '}'
+  notices[channel] = notices[channel] and notices[channel] .. ',' .. told or told
+end
+
 -- An order takes a new status; `life` ms: how long the store keeps it, nil for ever.
 local function change(key, order, status, channel, life)
   order.status, order.version, order.updated_at = status, order.version + 1, now
   local record = cjson.encode(order)
   if life then write('SET', key, record, 'PX', life) else write('SET', key, record) end
   records[#records + 1] = record
-  local told = '{"user":' .. cjson.encode(order.user) .. ',"order":' .. record .. '}'
-  notices[channel] = notices[channel] and notices[channel] .. ',' .. told or told
+  tell(channel, order, record)
   return record
 end
 
@@ -124,6 +131,9 @@ local function finish(outbox)
   end
   if #definitions > 0 then
     fields[#fields + 1], fields[#fields + 2] = 'd', '[' .. table.concat(definitions, ',') .. ']'
+  end
+  if #payments > 0 then
+    fields[#fields + 1], fields[#fields + 2] = 'p', '[' .. table.concat(payments, ',') .. ']'
   end
   if #fields > 0 then redis.call('XADD', outbox, '*', unpack(fields)) end
   for channel, numbers in pairs(stock) do redis.call('PUBLISH', channel, 'S{"stock":{' .. numbers .. '}}') end

@@ -2,15 +2,15 @@
 -- KEYS[1] outbox  KEYS[2] holds  KEYS[3] due
 -- KEYS[4 ..]   per pool (P):  its hash, its units hash
 -- KEYS[4+2P..] per order (N): its user's hash in the room, its own key
--- ARGV[1] P  ARGV[2] N  ARGV[3] request memory, ms
--- ARGV[4 ..]   per pool:  channel of its room, name, member for due ('' unless a sale)
--- ARGV[4+3P..] per order: pool number, live (1 or 0), quantity, user, request_id, contents, head of its record
+-- ARGV[1] P  ARGV[2] N  ARGV[3] request memory, ms  ARGV[4] ms that a hold outlives its payment deadline
+-- ARGV[5 ..]   per pool:  channel of its room, name, member for due ('' unless a sale)
+-- ARGV[5+3P..] per order: pool number, live (1 or 0), quantity, user, request_id, contents, head of its record
 -- returns {now, {price, hold_ms, sku, starts_at, available after the batch} per pool in a row, {result per order}}
 --   result: 1 held; an order id: this request placed that order before;
 --   -1 request_mismatch -2 not_found -3 not_open -4 sale_ended -5 limit_exceeded -6 sold_out -7 room not live
-local P, N, memory = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
-local pool_keys, pool_args = 3, 3
-local order_keys, order_args = 3 + 2 * P, 3 + 3 * P
+local P, N, memory, grace = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local pool_keys, pool_args = 3, 4
+local order_keys, order_args = 3 + 2 * P, 4 + 3 * P
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -87,7 +87,7 @@ for n = 1, N do
       pool.dirty = true
       records[#records + 1] = record
       orders[#orders + 1], orders[#orders + 2] = order_key, record
-      holds[#holds + 1], holds[#holds + 2] = pool.expires, id
+      holds[#holds + 1], holds[#holds + 2] = pool.expires + grace, id
       users[#users + 1] = {user_key, request, mine[request]}
       results[n] = 1
     end
