@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import socket
 import sys
 import time
 from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 import msgspec
 
 from schemas.codes import Role as TokenRole
+from server.flags import FLAGS, load_settings, settings_flags
 from server.ops import configuration
 from server.ops.logs import configure_logs
 from server.orders.database import ledger_url, parse_url
@@ -26,7 +25,7 @@ from server.processes.pretended import sandbox_listener, sandbox_options
 from server.processes.serve import Role, resolved_settings, serve
 from server.processes.supervisor import StartFailed
 from server.sandbox.options import SandboxOptions
-from server.settings import SANDBOX, Settings, SettingsError, is_http, load
+from server.settings import SANDBOX, Settings, is_http
 from server.trust.certificate import BadCertificate, check_certificate
 from server.trust.origins import Origins
 from server.trust.tokens import BadKey, Tokens, load_key
@@ -36,53 +35,7 @@ from server.valkey import StoreUnavailable
 EXPECTED = (DataDirInUse, CannotListen, StartFailed, BadKey, BadWordList, StoreUnavailable, OSError)
 """What goes wrong on a healthy installation: said in a sentence, without a traceback."""
 
-FLAGS: dict[str, tuple[str, Any, str]] = {
-    "host": ("server.host", str, "Address to listen on."),
-    "port": ("server.port", int, "Port to listen on; 0 takes any free one."),
-    "workers": ("server.workers", int, "Gateway processes."),
-    "data_dir": ("server.data_dir", str, "Token key, embedded store and ledger."),
-    "ssl_certfile": ("server.ssl_certfile", str, "Certificate chain (PEM), to serve https and wss."),
-    "ssl_keyfile": ("server.ssl_keyfile", str, "The certificate's private key (PEM)."),
-    "redis_url": ("server.redis_url", str, "A Valkey or Redis instead of the embedded one."),
-    "database_url": ("server.database_url", str, "The ledger: postgresql://… instead of SQLite."),
-    "provider": ("payments.provider", str, "URL of a payment provider, or sandbox: one that pretends."),
-    "log_format": ("server.log_format", str, "console or json."),
-    "log_level": ("server.log_level", str, "debug, info, warning, error or critical."),
-}
-
 FILE = click.Path(dir_okay=False, path_type=Path)
-Command = Callable[..., None]
-
-
-def settings_flags(*names: str) -> Callable[[Command], Command]:
-    """Flags that override settings; the command gets `settings` instead of them."""
-
-    def decorate(command: Command) -> Command:
-        @wraps(command)
-        def run(config: Path | None, **given: Any) -> None:
-            flags = {FLAGS[name][0]: given.pop(name) for name in names}
-            command(settings=load_settings(config, flags), **given)
-
-        decorated: Command = run
-        for name in reversed(names):
-            _, kind, told = FLAGS[name]
-            decorated = click.option(f"--{name.replace('_', '-')}", name, type=kind, help=told)(decorated)
-        config = click.Path(dir_okay=False, path_type=Path)
-        return click.option("--config", type=config, envvar="MIAODAN_CONFIG", help="Settings file (TOML).")(
-            decorated
-        )
-
-    return decorate
-
-
-def load_settings(config: Path | None, flags: dict[str, object]) -> Settings:
-    """The settings in force, or every problem on stderr and exit code 2."""
-    try:
-        return load(config, os.environ, flags)
-    except SettingsError as error:
-        for problem in error.problems:
-            click.echo(f"miaodan: {problem}", err=True)
-        sys.exit(2)
 
 
 def check_settings(settings: Settings) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from server.processes.listener import listen, url_of
+from server.processes.listener import listen
 from server.sandbox.options import BOOK_FILE, SandboxOptions
 from server.settings import Settings
 from server.trust.tokens import PROVIDER_KEY_FILE, WEBHOOK_KEY_FILE, load_key
 
 WEBHOOK_PATH = "/api/v1/payments/webhook"
 _SEND_BUFFER = 256 * 1024
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - looked up, not listened on
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not listened on
 
 
 def sandbox_listener(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
@@ -23,13 +23,15 @@ def sandbox_listener(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     return listen(host, port, send_buffer=_SEND_BUFFER)
 
 
-def webhook_url(gateways: socket.socket, *, tls: bool) -> str:
-    """Where notices go: the gateways' listening socket, over loopback where it takes any address."""
-    host, port = gateways.getsockname()[:2]
-    scheme = "https" if tls else "http"
-    if host in _ANY:
-        return f"{scheme}://{_ANY[host]}:{port}{WEBHOOK_PATH}"
-    return url_of(gateways, scheme) + WEBHOOK_PATH
+def webhook_url(host: str, port: int, *, tls: bool) -> str:
+    """Where notices go: to the gateways on `host`, over loopback where they listen on any address.
+
+    >>> webhook_url("::", 8460, tls=False)
+    'http://[::1]:8460/api/v1/payments/webhook'
+    """
+    host = _ANY.get(host, host)
+    where = f"[{host}]" if ":" in host else host
+    return f"{'https' if tls else 'http'}://{where}:{port}{WEBHOOK_PATH}"
 
 
 def sandbox_options(

@@ -117,7 +117,7 @@ async def _supervise(
     else:
         stages.append([Store(EmbeddedValkey(data_dir))])
     if pretended is not None and listener is not None:
-        url = webhook_url(listener, tls=bool(settings.server.ssl_certfile))
+        url = webhook_url(*listener.getsockname()[:2], tls=bool(settings.server.ssl_certfile))
         command = _worker("sandbox-psp", "--fd", str(pretended.fileno()), "--webhook-url", url)
         fds = (pretended.fileno(),)
         stages.append([Program("sandbox-psp", command, environment=environment, pass_fds=fds)])
