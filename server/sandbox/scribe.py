@@ -76,6 +76,8 @@ def _transaction(book: Book, works: list[Callable[[Book], Any]]) -> list[Any]:
                 try:
                     results.append(work(book))
                 except Exception as error:
+                    if not connection.in_transaction:  # a full disk takes all of it back (SQLite's own rule)
+                        raise
                     connection.execute("ROLLBACK TO work")
                     results.append(error)
                 connection.execute("RELEASE work")

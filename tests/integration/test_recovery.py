@@ -82,7 +82,7 @@ async def sell_out_while(server: LiveServer, room: str, disturb: str) -> list[Bu
     return buyers
 
 
-@pytest.mark.parametrize("part", ["gateway", "backoffice", "valkey"])
+@pytest.mark.parametrize("part", ["gateway", "backoffice", "sandbox-psp", "valkey"])
 async def test_kill_nine_during_a_sale(tmp_path: Path, part: str) -> None:
     with running(
         tmp_path / "data", limits__orders_per_second=0, payments__sandbox_latency_ms=5, server__drain_ms=200

@@ -16,7 +16,8 @@ from server.fanout.frames import wire_frame
 from tests.integration.test_main_job import live_room
 from tests.integration.test_slow_reader import closed_as_slow
 from tests.integration.wiretap import NotTls, Wiretap, records, wiretap
-from tests.live_server import Client, LiveServer, client, product, running
+from tests.live_server import Client, LiveServer, client, host, product, running, viewer
+from tests.sandbox.running import NOTHING, Sandbox, until
 
 pytestmark = pytest.mark.anyio
 
@@ -63,6 +64,24 @@ async def tap(server: LiveServer, anyio_backend: str) -> AsyncIterator[Wiretap]:
         for stream in (bytes(line.from_client), bytes(line.from_server)):
             assert 23 in records(stream)
             assert MARK.encode() not in stream and b'"type"' not in stream and b"HTTP/1.1" not in stream
+
+
+async def test_the_sandbox_tells_over_tls(server: LiveServer, anyio_backend: str) -> None:
+    """It takes the server's own certificate, whoever issued that."""
+    server.create_room("paying")
+    async with host(server, "paying") as control, viewer(server, "paying", "ann") as ann:
+        await live_room(control, product("A1"))
+        reply = await ann.ask("order.place", request_id="r1", sku="A1", pay=True)
+        assert reply["order"]["status"] == "paid", reply
+    psp = Sandbox.beside(server)
+    try:
+
+        async def posted() -> bool:
+            return await psp.get("/v1/notices") == {**NOTHING, "posted": 1}
+
+        await until(posted)
+    finally:
+        await psp.close()
 
 
 @contextlib.asynccontextmanager

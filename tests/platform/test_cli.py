@@ -146,7 +146,7 @@ def test_schema_prints_the_document(name: str) -> None:
         (["ledger", "parked", "drop"], "Missing argument"),
         (["serve", "--role", "gateway"], "need the --redis-url"),
         (["serve", "--role", "gateway", "--redis-url", "redis://127.0.0.1:1"], "(payments.provider)"),
-        (["serve", "--provider", "paypal"], "--provider: payments.provider: 'paypal' is neither"),
+        (["serve", "--provider", "paypal"], "payments.provider: 'paypal' is neither"),
         (["sandbox-psp", "--webhook-url", "shop"], "--webhook-url: 'shop' is no http(s) URL"),
         (["sandbox-psp", "--port", "65536"], "--port"),
         (["serve", "--config", "/no/such.toml"], "/no/such.toml: No such file"),

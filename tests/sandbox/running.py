@@ -14,13 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 from aiohttp import web
 
 from server.orders.signatures import verify
 from server.trust.tokens import PROVIDER_KEY_FILE, WEBHOOK_KEY_FILE, load_key
+from tests.live_server import LiveServer
 
 PATIENCE = 20.0
 Json = dict[str, Any]
+NOTHING = {"waiting": 0, "posted": 0, "dropped": 0, "given_up": 0}
+"""As `/v1/notices` counts."""
 
 
 class Sandbox:
@@ -32,6 +36,17 @@ class Sandbox:
         self._port = 0
         self._process: subprocess.Popen[str] | None = None
         self._session: aiohttp.ClientSession | None = None
+
+    @classmethod
+    def beside(cls, server: LiveServer) -> Sandbox:
+        """The one that a `serve` runs. It is asked, not started or stopped."""
+        one = cls(server.data_dir)
+        (process,) = server.children("sandbox-psp")
+        ports = [
+            line.laddr.port for line in process.net_connections("tcp") if line.status == psutil.CONN_LISTEN
+        ]
+        one._port = ports[0]
+        return one
 
     @property
     def url(self) -> str:
@@ -45,6 +60,10 @@ class Sandbox:
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+    def tell(self, url: str) -> None:
+        """Whom to tell from the next start on."""
+        self._options = ("--webhook-url", url)
 
     def start(self) -> None:
         """Until it listens."""
