@@ -9,6 +9,7 @@ that refused it, and is given back.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -157,6 +158,10 @@ class Cashier:
             payment = await self._provider.authorise(charge)
         if payment.status is Standing.AUTHORISED:
             payment = await self.capture(payment.payment)
+        elif payment.status is Standing.PENDING:
+            # Some take the wish down and capture as soon as they can; the others leave it to the poller.
+            with contextlib.suppress(PaymentRefused):
+                payment = await self.capture(payment.payment)
         if payment.status is Standing.DECLINED:
             raise PaymentRefused(payment.reason or "the payment was declined")
         return payment
