@@ -54,7 +54,7 @@ class Desk:
             found = await connection.exec_driver_sql(
                 "SELECT event, result, reason FROM payment_notices ORDER BY at, event"
             )
-            return [(row[0].partition(":")[0], row[1], row[2]) for row in found.all()]
+            return [(row.event.partition(":")[0], row.result, row.reason) for row in found]
 
 
 def notice(order: Order | str, event: str = "e1", **changes: object) -> bytes:
