@@ -29,8 +29,8 @@ _AT_ONCE = 64
 """Questions to the provider at once."""
 _FAILED_MS = 2_000
 """When a look that failed is taken again."""
-_SETTLING_MS = 5_000
-"""How long a gateway may go on to record a payment after the provider's last answer."""
+_STANDING_STILL_MS = 60_000
+"""How long a gateway may stand still, beside the provider's time, and still go on with its charge."""
 _REMEMBERED = 4_096
 _SEEN_MS = 150_000
 """An open charge is looked at at least once a minute: what was not seen for longer is not open."""
@@ -47,7 +47,7 @@ class ChargePoller:
         self._client = client
         self._period = settings.sweep_ms / 1000
         self._timeout = terms.timeout_ms
-        self._abandoned = 2 * terms.timeout_ms + _SETTLING_MS
+        self._abandoned = 2 * terms.timeout_ms + _STANDING_STILL_MS
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._waiting: OrderedDict[str, tuple[int, int]] = OrderedDict()
         """Order -> when its charge was opened, when it was last looked at; bounded, the oldest look goes."""
@@ -166,7 +166,7 @@ class ChargePoller:
         """Take no money, once nobody can be at it any more."""
         if now - charge.joined <= self._abandoned:
             return False
-        if await self._cashier.charges.leave(charge):
+        if await self._cashier.charges.leave(charge.order, charge.number, charge.joins):
             CHARGES.labels("left").inc()
             record = await self._service.stored(charge.order)
             # Taken up again, it has the same key and counts again under it.
