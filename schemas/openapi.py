@@ -185,7 +185,8 @@ def _payment_webhook() -> Schema:
         "tags": ["payments"],
         "summary": "Record a payment notice",
         "description": "For the payment provider. A notice is known by its `event`: one that comes again is "
-        "answered 200 and changes nothing. 401: the signature is missing, wrong or too old. "
+        "answered 200 and changes nothing; with other contents it is 409. 401: the signature is missing, "
+        "wrong or too old. 200 says in `result` what it did: money that pays nothing goes back. "
         "Any answer but 200 means: send it again.",
         "security": [{"signature": []}],
         "parameters": [
@@ -201,7 +202,7 @@ def _payment_webhook() -> Schema:
         "requestBody": {"required": True, "content": _json("PaymentNotice")},
         "responses": {
             "200": _answer("PaymentRecorded", "Recorded, now or before."),
-            **_errors(400, 401, 404, 409, 413, 503),
+            **_errors(400, 401, 409, 413, 503),
         },
     }
 

@@ -9,6 +9,7 @@ that refused it, and is given back.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -110,7 +111,7 @@ class Cashier:
         opened = await self._carry(self._open, charge_change(record, one_tap=one_tap))
         if opened.code is not Code.DONE or opened.record is None:
             return _not_opened(opened, record.user, replayed=replayed)
-        CHARGES.labels("opened" if opened.joins == 1 else "joined").inc()
+        CHARGES.labels("opened" if opened.opened else "joined").inc()
         record, charge = opened.record, charge_of(opened.record, opened.charge)
         order = record.to_wire()
         try:
@@ -118,8 +119,9 @@ class Cashier:
                 await self.cap.spend(charge)
             payment = await self.take(charge)
         except OverCap as error:
-            # The charge stays open: somebody else may have taken it up. The poller ends it.
             CHARGES.labels("over_cap").inc()
+            if opened.opened:  # who opened it before may be at it: then the poller ends it
+                await self._left(record.order, opened)
             return refused(ErrorCode.PAYMENT_FAILED, str(error), record.user, order)
         except PaymentRefused as error:
             PAYMENTS.labels("refused").inc()
@@ -157,6 +159,10 @@ class Cashier:
             payment = await self._provider.authorise(charge)
         if payment.status is Standing.AUTHORISED:
             payment = await self.capture(payment.payment)
+        elif payment.status is Standing.PENDING:
+            # Some take the wish down and capture as soon as they can; the others leave it to the poller.
+            with contextlib.suppress(PaymentRefused):
+                payment = await self.capture(payment.payment)
         if payment.status is Standing.DECLINED:
             raise PaymentRefused(payment.reason or "the payment was declined")
         return payment
@@ -208,8 +214,8 @@ class Cashier:
             return changed
         PAYMENTS.labels("unused").inc()
         if charge:
-            CHARGES.labels("unused").inc()
-            await self._ended(record, charge, "unused")
+            CHARGES.labels("unused").inc()  # the script ended it
+            await self._not_spent(record, charge)
         await self.returns.try_now(owed_for(record, payment))
         return changed
 
@@ -219,6 +225,18 @@ class Cashier:
             await self.declined(record, charge, what)
         except StoreUnavailable as error:
             log.warning("charge not ended yet", order=record.order, error=str(error))
+
+    async def _not_spent(self, record: StoredOrder, charge: int) -> None:
+        try:
+            await self.cap.give_back(record.user, charge_of(record, charge).key)
+        except StoreUnavailable as error:
+            log.warning("an unused payment still counts as one tap's", order=record.order, error=str(error))
+
+    async def _left(self, order: str, opened: Changed) -> None:
+        try:
+            await self.charges.leave(order, opened.charge, opened.joins)
+        except StoreUnavailable as error:
+            log.warning("charge not ended yet", order=order, error=str(error))
 
     async def _look_soon(self, order: str) -> None:
         try:

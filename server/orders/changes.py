@@ -50,6 +50,8 @@ class Changed(Struct, frozen=True):
     """Number of the open charge, where one was opened or joined."""
     joins: int = 0
     """How often that charge was taken up so far."""
+    opened: int = 0
+    """1: by this change; else it was open."""
 
 
 class Change(Struct, gc=False):

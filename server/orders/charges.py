@@ -114,13 +114,13 @@ class ChargeBook:
         """
         return await self._close(order, number, "", 1, record, told)
 
-    async def leave(self, charge: OpenCharge) -> bool:
-        """Nothing was taken and nobody asks for it any more; False where somebody does again.
+    async def leave(self, order: str, number: int, joins: int) -> bool:
+        """Nothing was taken and nobody asks for it any more; False where it was taken up since `joins`.
 
         The next charge has the same key: whatever the provider still gets of this one, it takes once.
         Raises StoreUnavailable.
         """
-        return await self._close(charge.order, charge.number, str(charge.joins), 0, None, "")
+        return await self._close(order, number, str(joins), 0, None, "")
 
     async def _close(
         self, order: str, number: int, joins: str, spent: int, record: StoredOrder | None, told: str

@@ -10,7 +10,7 @@ import structlog
 from redis.asyncio import Redis
 
 from schemas.codes import OrderStatus
-from server.orders.cashier import Cashier
+from server.orders.cashier import PENDING_LOOK_MS, Cashier
 from server.orders.charges import OpenCharge, charge_of
 from server.orders.loops import run_forever
 from server.orders.metrics import CHARGES, CHARGES_OLDEST, CHARGES_OPEN, PAYMENTS, SWEEPS
@@ -27,8 +27,10 @@ _LOOKS = 64
 """Charges looked at per partition and pass."""
 _AT_ONCE = 64
 """Questions to the provider at once."""
-_SETTLING_MS = 5_000
-"""How long a gateway may go on to record a payment after the provider's last answer."""
+_FAILED_MS = 2_000
+"""When a look that failed is taken again."""
+_STANDING_STILL_MS = 60_000
+"""How long a gateway may stand still, beside the provider's time, and still go on with its charge."""
 _REMEMBERED = 4_096
 _SEEN_MS = 150_000
 """An open charge is looked at at least once a minute: what was not seen for longer is not open."""
@@ -44,9 +46,8 @@ class ChargePoller:
         self._cashier: Cashier = service.cashier
         self._client = client
         self._period = settings.sweep_ms / 1000
-        self._first = terms.poll_ms
         self._timeout = terms.timeout_ms
-        self._abandoned = 2 * terms.timeout_ms + _SETTLING_MS
+        self._abandoned = 2 * terms.timeout_ms + _STANDING_STILL_MS
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._waiting: OrderedDict[str, tuple[int, int]] = OrderedDict()
         """Order -> when its charge was opened, when it was last looked at; bounded, the oldest look goes."""
@@ -90,7 +91,7 @@ class ChargePoller:
             except Exception as error:
                 SWEEPS.labels("charges").inc()
                 log.warning("charge not looked at", order=order, error=str(error))
-                await self._cashier.charges.look_at(order, now + self._first)
+                await self._cashier.charges.look_at(order, now + _FAILED_MS)
                 return False
         if ended:
             self._waiting.pop(order, None)
@@ -105,7 +106,7 @@ class ChargePoller:
             return True
         CHARGES.labels("looked_at").inc()
         # Whatever happens to this process, the charge is looked at again.
-        await charges.look_later(charge, now, self._first)
+        await charges.look_later(charge, now, PENDING_LOOK_MS)
         self._remember(charge, now)
         record = await self._service.stored(order)
         payment = await self._cashier.query(charge.key)
@@ -165,7 +166,7 @@ class ChargePoller:
         """Take no money, once nobody can be at it any more."""
         if now - charge.joined <= self._abandoned:
             return False
-        if await self._cashier.charges.leave(charge):
+        if await self._cashier.charges.leave(charge.order, charge.number, charge.joins):
             CHARGES.labels("left").inc()
             record = await self._service.stored(charge.order)
             # Taken up again, it has the same key and counts again under it.

@@ -191,13 +191,11 @@ class Shop:
         moved = 0
         now = await store_time(self.store)
         for partition in self.service.book.partitions:
-            for member, score in await self.store.zrange(partition.holds, 0, -1, withscores=True):
+            holds = await self.store.zrange(partition.holds, 0, -1, withscores=True)
+            for member, score in cast("list[tuple[bytes, float]]", holds):
                 if until is not None and score > until + self.settings.payment_grace_ms:
                     continue
-                key = partition.order(member.decode())
-                record = msgspec.json.decode(await self.store.get(key))
-                record["expires_at"] = now - self.settings.payment_grace_ms - 1
-                await self.store.set(key, msgspec.json.encode(record))
+                await self.amend(member.decode(), expires_at=now - self.settings.payment_grace_ms - 1)
                 await self.store.zadd(partition.holds, {member: now - 1})
                 moved += 1
         return moved
@@ -210,7 +208,7 @@ class Shop:
         """Change an order's record behind the scripts' back."""
         partition = self.service.book.of_order(order)
         assert partition is not None
-        record = msgspec.json.decode(await self.store.get(partition.order(order)))
+        record = msgspec.json.decode(cast("bytes", await self.store.get(partition.order(order))))
         await self.store.set(partition.order(order), msgspec.json.encode(record | fields))
 
     async def stop(self) -> None:

@@ -64,7 +64,9 @@ class Teller:
 
     async def capture(self, payment: str) -> Payment:
         await self._at("capture")
-        known = self.decide(payment.removeprefix("pay-"), Standing.CAPTURED)
+        known = self.book[payment.removeprefix("pay-")]
+        if known.status is Standing.AUTHORISED:
+            known = self.decide(known.key, Standing.CAPTURED)
         await self._at("captured")
         return known
 

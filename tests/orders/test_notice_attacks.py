@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -53,7 +54,7 @@ class Desk:
             found = await connection.exec_driver_sql(
                 "SELECT event, result, reason FROM payment_notices ORDER BY at, event"
             )
-            return [(event.partition(":")[0], result, reason) for event, result, reason in found]
+            return [(row.event.partition(":")[0], row.result, row.reason) for row in found]
 
 
 def notice(order: Order | str, event: str = "e1", **changes: object) -> bytes:
@@ -142,7 +143,7 @@ async def test_replayed(desk: Desk) -> None:
     ],
     ids=["amount", "currency"],
 )
-async def test_wrong_money_goes_back(desk: Desk, changes: dict[str, object], why: str) -> None:
+async def test_wrong_money_goes_back(desk: Desk, changes: dict[str, Any], why: str) -> None:
     order = await desk.shop.order()
     recorded = await desk.tell(order, **changes)
     assert (recorded.result, recorded.reason, recorded.status) == ("returned", why, OrderStatus.RESERVED)
@@ -200,7 +201,7 @@ async def test_an_order_that_is_there_after_all_is_not_sent_back(desk: Desk) -> 
     async def not_yet(order_id: str) -> None:
         desk.shop.service.stored = stored  # type: ignore[method-assign]
 
-    desk.shop.service.stored = not_yet  # type: ignore[method-assign,assignment]
+    desk.shop.service.stored = not_yet  # type: ignore[method-assign]
     with pytest.raises(StoreUnavailable):
         await desk.tell(order)
     assert (await desk.tell(order)).result == "paid"

@@ -96,8 +96,22 @@ async def test_over_the_cap_the_order_is_held_and_paid_by_itself(till: Till) -> 
 async def test_over_the_cap_and_left_alone(till: Till) -> None:
     over = await till.one.place(quantity=3, pay=True)
     assert over.code is ErrorCode.PAYMENT_FAILED and "500 are left" in over.message
-    assert await till.poll(after_ms=60_000) == 1
     assert not till.teller.book and await till.open() == 0
+    assert await till.two.units() == (10, 7, 3, 0)
+
+
+async def test_over_the_cap_while_another_gateway_pays(till: Till) -> None:
+    """A charge that was opened by somebody else is not ended by who may not join it."""
+    accepted(await till.one.place(quantity=2, pay=True))
+    over = await till.one.place(request_id="two", pay=True)
+    assert over.code is ErrorCode.PAYMENT_FAILED and over.order is not None
+    reached, go_on = till.teller.hold("captured")
+    paying = asyncio.ensure_future(till.one.pay(over.order.order))
+    await reached.wait()
+    again = await till.two.place(request_id="two", pay=True)
+    assert again.code is ErrorCode.PAYMENT_FAILED and await till.open() == 1
+    go_on.set()
+    assert accepted(await paying).status is OrderStatus.PAID and await till.open() == 0
 
 
 async def test_the_same_request_counts_once(till: Till) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from redis.asyncio import Redis
 
 from schemas.models import Order
@@ -32,7 +34,7 @@ class Till:
         """The poller looks at every open charge, which is `after_ms` older than it is; how many ended."""
         charges = self.office.service.cashier.charges
         for partition in self.office.service.book.partitions:
-            for member in await self.store.zrange(partition.charges, 0, -1):
+            for member in cast("list[bytes]", await self.store.zrange(partition.charges, 0, -1)):
                 await self.store.zadd(partition.charges, {member: 0})
                 if after_ms and await charges.find(member.decode()) is not None:
                     key = partition.charge(member.decode())

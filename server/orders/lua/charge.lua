@@ -5,7 +5,7 @@
 -- ARGV[1] N  ARGV[2] life of a finished order (not used)  ARGV[3] ,sources,  ARGV[4] target  ARGV[5] late source
 -- ARGV[6] ms until the poller looks at the charge
 -- ARGV[7 ..] per order: channel, pool reference, home reference (not used), 1: paid with one tap
--- returns {{code, record, number of the charge, times it was joined}}: 1 open, 2 paid already,
+-- returns {{code, record, number of the charge, times it was taken up, 1: opened just now}}: 1 open, 2 paid already,
 --   0 takes no payment, -1 no such order, -2 sold out (late), -3 over the limit (late),
 --   -4 its payment deadline has passed
 local function late(order, k, a)
@@ -42,7 +42,7 @@ for n = 1, tonumber(ARGV[1]) do
     write('PERSIST', KEYS[k + 4])
     if not open then write('ZADD', KEYS[k + 5], now + tonumber(ARGV[6]), string.sub(KEYS[k], -35)) end
   end
-  results[n] = {code, order and cjson.encode(order) or '', number, joins}
+  results[n] = {code, order and cjson.encode(order) or '', number, joins, open and 0 or 1}
 end
 finish(KEYS[1])
 return results
