@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
-from redis.asyncio import Redis
 
 from schemas.codes import ErrorCode
 from server.orders.consumer import LedgerConsumer
@@ -20,54 +17,13 @@ from server.orders.ledger import Ledger
 from server.orders.metrics import FROZEN
 from server.orders.verified import StoreCheck, demand_verified, freeze
 from server.orders.verifier import Verifier
-from server.valkey import EmbeddedValkey, StoreUnavailable, connect
+from server.valkey import EmbeddedValkey, StoreUnavailable
+from tests.orders.lost import bare, drain, epoch, restart, valkey, verified
 from tests.orders.shop import ROOM, SETTINGS, Shop, accepted
 
+__all__ = ["bare", "valkey"]
+
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
-    """A store of this test's own, to be killed and emptied."""
-    valkey = EmbeddedValkey(tmp_path / "data")
-    valkey.start()
-    yield valkey
-    valkey.stop()
-
-
-@pytest.fixture
-async def client(valkey: EmbeddedValkey, anyio_backend: str) -> AsyncIterator[Redis]:
-    client = connect(valkey.url, name="test")
-    yield client
-    await client.aclose()
-
-
-@pytest.fixture
-async def bare(client: Redis) -> AsyncIterator[Shop]:
-    """A shop on a store that nobody checked."""
-    shop = Shop(client)
-    yield shop
-    await shop.stop()
-
-
-async def drain(shop: Shop, ledger: Ledger) -> None:
-    await LedgerConsumer(shop.store, ledger, SETTINGS, claim_idle_ms=0).drain()
-
-
-async def restart(valkey: EmbeddedValkey) -> None:
-    await asyncio.to_thread(valkey.kill)
-    await asyncio.to_thread(valkey.start)
-
-
-async def reached(verifier: Verifier) -> None:
-    """Step until the store counts."""
-    async with asyncio.timeout(20):
-        while not await verifier.step():
-            await asyncio.sleep(0.02)
-
-
-async def epoch(shop: Shop, ref: str = "sku/lamp") -> int:
-    return int(await shop.store.hget(shop.service.book.room(ROOM).at(ref).pool, "epoch") or 0)
 
 
 async def test_nothing_is_sold_before_the_check(bare: Shop, ledger: Ledger) -> None:
@@ -111,7 +67,7 @@ async def test_a_killed_store_is_let_through(bare: Shop, ledger: Ledger, valkey:
     await restart(valkey)
     with pytest.raises(StoreFrozen):
         await demand_verified(bare.store, "{p00}:outbox")
-    await reached(verifier)
+    await verified(verifier)
     assert await bare.units() == (5, 3, 2, 0) and await epoch(bare) == 1
     for one in (order, unwritten):
         assert await bare.service.get(ROOM, "ann", order_id=one.order) == one
