@@ -32,7 +32,8 @@ pytestmark = pytest.mark.anyio
 
 async def contents(shop: Shop) -> dict[bytes, Any]:
     """Everything the order wing keeps in the store, but for what counts processes and versions."""
-    store, found = shop.store, {}
+    store: Any = shop.store
+    found: dict[bytes, Any] = {}
     for key in sorted(await store.keys("{p*")):
         kind = await store.type(key)
         if key.endswith((b":outbox", b":verified", b":rebuild")):
