@@ -122,3 +122,5 @@ class Ready(Wire):
     draining: bool
     degraded: bool = False
     """Ready, but the ledger is away or far behind: orders are taken, order lists are old or not served."""
+    frozen: bool = False
+    """Not ready: the store is new to us and is being checked against the ledger, or rebuilt from it."""

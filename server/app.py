@@ -45,6 +45,8 @@ from server.orders.records import decode_order
 from server.orders.sandbox_client import SandboxClient
 from server.orders.service import OrderService
 from server.orders.sweeper import HoldSweeper, ReturnSweeper
+from server.orders.verified import StoreCheck
+from server.orders.verifier import Verifier
 from server.rooms.bus import RoomBus
 from server.rooms.control import RoomControl
 from server.rooms.log import RoomLog
@@ -179,6 +181,7 @@ class Gateway:
             self._ledger,
             desk,
             Probe(client.ping),
+            Probe(StoreCheck(client, settings.orders.partitions)),
             Probe(LedgerCheck(client, self._ledger, settings.orders), fresh_ms=1_000),
         )
         self._tasks: list[asyncio.Task[None]] = []
@@ -276,6 +279,12 @@ def run_gateway(settings: Settings, fd: int | None) -> int:
     return 0 if server.started else 1
 
 
+async def _consume(consumer: LedgerConsumer, verifier: Verifier) -> None:
+    """Write the ledger once it is known which of the two, store and ledger, is behind the other."""
+    await verifier.passed.wait()
+    await consumer.run()
+
+
 async def _backoffice(settings: Settings) -> None:
     client = connect(store_url(settings), name="miaodan-backoffice")
     ledger = Ledger(ledger_url(settings.server))
@@ -289,8 +298,10 @@ async def _backoffice(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
+    verifier = Verifier(client, ledger, settings.orders, seen=consumer.seen)
     tasks = [
-        loop.create_task(consumer.run(), name="ledger consumer"),
+        loop.create_task(verifier.run(), name="store verifier"),
+        loop.create_task(_consume(consumer, verifier), name="ledger consumer"),
         loop.create_task(BacklogWatch(client, ledger, settings.orders).run(), name="ledger watch"),
         loop.create_task(HoldSweeper(client, settings.orders).run(), name="hold sweeper"),
         loop.create_task(poller.run(), name="charge poller"),
@@ -306,7 +317,8 @@ async def _backoffice(settings: Settings) -> None:
     await asyncio.gather(*tasks, waiter, return_exceptions=True)
     try:
         async with asyncio.timeout(LAST_WRITES_SECONDS):
-            await consumer.drain()
+            if verifier.passed.is_set():
+                await consumer.drain()
     except (RedisError, StoreUnavailable, LedgerError, OSError) as error:  # TimeoutError is an OSError
         log.warning("the outbox keeps what the ledger does not have yet", reason=str(error))
     await orders.stop()

@@ -221,21 +221,31 @@ def token_command(
 
 @main.command("audit")
 @settings_flags("data_dir", "redis_url", "database_url")
-def audit_command(settings: Settings) -> None:
+@click.option(
+    "--repair", "mend", is_flag=True, help="Mend the store from the ledger; sales stop for the moment."
+)
+def audit_command(settings: Settings, mend: bool) -> None:
     """Prove that every unit is available, held or sold, and that store and ledger agree.
 
-    Beside a running server, or alone. Prints JSON. Exits 1 and names the pools on stderr where they
-    do not; 2 where there is nothing to audit or it cannot be done.
+    Order by order: records, holds, requests, payments, refunds, pools. Beside a running server, or alone.
+    Prints JSON. Exits 1 and names the pools on stderr where they do not agree; 2 where there is nothing to
+    audit or it cannot be done.
+
+    With --repair what disagrees is written anew from the ledger, then audited again: 0 where all is well
+    now, 1 where something is left, 2 where outbox entries are parked (see `miaodan ledger parked`).
     """
     from redis.exceptions import RedisError  # noqa: PLC0415
 
-    from server.processes.auditing import NothingToAudit, audit  # noqa: PLC0415
+    from server.orders.fence import FenceLost  # noqa: PLC0415
+    from server.orders.repair import RepairRefused  # noqa: PLC0415
+    from server.processes.auditing import NothingToAudit, audit, repair  # noqa: PLC0415
 
     configure_logs(settings.server.log_format, "warning", role="audit")
+    refusals = (NothingToAudit, RepairRefused, FenceLost)
     try:
-        report = audit(settings)
-    except (*EXPECTED, NothingToAudit, RedisError, LedgerError, BadDatabaseUrl) as error:
-        click.echo(f"miaodan: no audit: {error}", err=True)
+        report = repair(settings) if mend else audit(settings)
+    except (*EXPECTED, *refusals, RedisError, LedgerError, BadDatabaseUrl) as error:
+        click.echo(f"miaodan: no {'repair' if mend else 'audit'}: {error}", err=True)
         sys.exit(2)
     click.echo(report.to_json())
     for problem in report.problems:

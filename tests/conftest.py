@@ -12,6 +12,8 @@ import pytest
 from blockbuster import blockbuster_ctx
 from redis.asyncio import Redis
 
+from server.orders.verified import mark_verified
+from server.settings import OrderSettings
 from server.valkey import EmbeddedValkey, connect
 from tests.postgres import Postgres, find_programs
 
@@ -53,9 +55,10 @@ def store_url() -> Iterator[str]:
 
 @pytest.fixture
 async def store(store_url: str, anyio_backend: str) -> AsyncIterator[Redis]:
-    """A client on an emptied store."""
+    """A client on an emptied store, taken for checked against a ledger."""
     client = connect(store_url, name="test")
     await client.flushall()
+    await mark_verified(client, OrderSettings().partitions)
     yield client
     await client.aclose()
 

@@ -107,12 +107,14 @@ class Api:
         ledger: Ledger,
         desk: PaymentDesk,
         store_ready: Callable[[], Awaitable[bool]],
+        store_verified: Callable[[], Awaitable[bool]],
         ledger_ready: Callable[[], Awaitable[bool]],
     ) -> None:
         self._door = door
         self._ledger = ledger
         self._desk = desk
         self._store_ready = store_ready
+        self._store_verified = store_verified
         self._ledger_ready = ledger_ready
 
     def routes(self) -> list[BaseRoute]:
@@ -263,12 +265,19 @@ class Api:
         return json_response(Health(status="ok"))
 
     async def ready(self, request: Request) -> Response:
-        store, ledger = await asyncio.gather(self._store_ready(), self._ledger_ready())
+        store, verified, ledger = await asyncio.gather(
+            self._store_ready(), self._store_verified(), self._ledger_ready()
+        )
         draining = self._door.draining
         # Without its ledger a node sells all the same: the outbox keeps what the ledger is to know.
-        ready = store and not draining
+        ready = store and verified and not draining
         body = Ready(
-            ready=ready, store=store, ledger=ledger, draining=draining, degraded=ready and not ledger
+            ready=ready,
+            store=store,
+            ledger=ledger,
+            draining=draining,
+            degraded=ready and not ledger,
+            frozen=store and not verified,
         )
         return json_response(body, 200 if ready else 503)
 

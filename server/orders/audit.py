@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
 
 import msgspec
 from msgspec import Struct
 from redis.asyncio import Redis
 
+from server.orders.audit_money import MoneyAudit, unreturned
+from server.orders.audit_records import RecordAudit
+from server.orders.audit_rules import rules
 from server.orders.books import LedgerBooks, LedgerPool, PoolName, StoreBooks, StorePool, read_store
 from server.orders.keys import KeyBook
 from server.orders.ledger import Ledger
+from server.orders.problems import Problem
 from server.settings import OrderSettings
 from server.valkey import store_errors, store_time
 
+__all__ = ["AuditReport", "PoolAudit", "Problem", "audit"]
+
 _SHOWN = 100
 """Problems of one kind that are named one by one."""
-
-
-class Problem(Struct, frozen=True):
-    """One thing that does not add up. `pool` is `room/sku/SKU` or `room/sale/SALE`."""
-
-    pool: str
-    kind: str
-    expected: int
-    found: int
-    message: str
 
 
 class PoolAudit(Struct, frozen=True):
@@ -63,8 +60,13 @@ class AuditReport(Struct, frozen=True):
         return msgspec.json.format(msgspec.json.encode(self))
 
 
-async def audit(client: Redis, ledger: Ledger, settings: OrderSettings) -> AuditReport:
-    """Compare store and ledger, also while orders come in. Raises StoreUnavailable, LedgerError."""
+async def audit(
+    client: Redis, ledger: Ledger, settings: OrderSettings, *, swept: bool = False
+) -> AuditReport:
+    """Compare store and ledger, also while orders come in. Raises StoreUnavailable, LedgerError.
+
+    `swept`: a back office runs, so no hold may be overdue for long.
+    """
     book = KeyBook(settings.partitions)
     async with ledger.reading() as connection:
         ledgers = LedgerBooks(connection)
@@ -76,14 +78,20 @@ async def audit(client: Redis, ledger: Ledger, settings: OrderSettings) -> Audit
         behind = await ledgers.catch_up(entry for store in stores for entry in store.entries)
         broken = await ledgers.broken_histories(_SHOWN)
         parked = await ledgers.parked()
-    problems = [
-        *_partitions(book, stores),
-        *_pools(stores, ledgers),
-        *(
-            Problem(f"{room}/{pool}", "history", 0, 0, f"order {order}: versions are missing in its history")
-            for order, room, pool in broken
-        ),
-    ]
+        problems = [
+            *_partitions(book, stores),
+            *_pools(stores, ledgers),
+            *(_broken(*one) for one in broken),
+        ]
+        with store_errors():
+            records = RecordAudit(client, ledger, settings, now, swept=swept)
+            for found in (
+                records.problems(connection),
+                MoneyAudit(connection, ledgers.coming).problems(),
+                unreturned(client, connection, book, ledgers.coming),
+                rules(client, connection, book, stores),
+            ):
+                problems += await _first(found)
     bad = {problem.pool for problem in problems}
     pools = [_pool_audit(name, pool, bad) for store in stores for name, pool in sorted(store.pools.items())]
     return AuditReport(
@@ -106,6 +114,26 @@ def _pool_audit(name: PoolName, pool: StorePool, bad: set[str]) -> PoolAudit:
     counts = pool.counts
     label = _label(name)
     return PoolAudit(label, counts.total, counts.available, counts.held, counts.sold, label not in bad)
+
+
+def _broken(order: str, room: str, pool: str) -> Problem:
+    message = f"order {order}: versions are missing in its history"
+    return Problem(f"{room}/{pool}", "history", 0, 0, message, order)
+
+
+async def _first(problems: AsyncIterator[Problem]) -> list[Problem]:
+    """All of them counted, the first of each kind named."""
+    kept: list[Problem] = []
+    counts: Counter[str] = Counter()
+    async for problem in problems:
+        counts[problem.kind] += 1
+        if counts[problem.kind] <= _SHOWN:
+            kept.append(problem)
+    for kind, count in counts.items():
+        if count > _SHOWN:
+            message = f"{kind}: {count} in all, of which {_SHOWN} are named"
+            kept.append(Problem("", kind, 0, count, message))
+    return kept
 
 
 def _label(name: PoolName) -> str:

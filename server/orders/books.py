@@ -7,7 +7,7 @@ of its outbox; what the ledger did not have yet is added from those (`LedgerBook
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import cast
 
 from msgspec import Struct, field
@@ -137,6 +137,11 @@ class LedgerBooks:
         self.pools: dict[PoolName, LedgerPool] = {}
         self._coming: dict[str, set[int]] = {}
         """Versions of orders that the outbox still has: their history is on its way."""
+
+    @property
+    def coming(self) -> Collection[str]:
+        """Orders of which the outbox had something that may not have been written yet."""
+        return self._coming.keys()
 
     async def pin(self) -> None:
         """Begin the moment: everything read after this is as it is now."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import orjson
@@ -76,6 +76,8 @@ class LedgerConsumer:
         self._ready = False
         self._interrupted = False
         self._claimed_at = 0.0
+        self.seen: dict[str, EntryId] = {}
+        """By stream, the highest entry this process was given."""
 
     async def run(self) -> None:
         """Consume until cancelled."""
@@ -225,6 +227,7 @@ class LedgerConsumer:
 
     async def _settle(self, deliveries: Sequence[Delivery]) -> None:
         if deliveries:
+            self.seen.update(_reached(deliveries, self.seen))
             await self.write(deliveries)
             await self.acknowledge(deliveries)
             self._take = min(self._most, self._take * 2)
@@ -244,9 +247,20 @@ def entry_id(entry: str) -> EntryId:
     return int(at), int(number)
 
 
-def _reached(deliveries: Sequence[Delivery]) -> dict[str, EntryId]:
-    """By stream, the highest of them."""
-    highest: dict[str, EntryId] = {}
+async def outbox_end(client: Redis, stream: str) -> EntryId | None:
+    """The last id the stream ever gave out; None where there is no stream. Raises redis errors."""
+    try:
+        info = await client.xinfo_stream(stream)
+    except ResponseError:
+        return None
+    return entry_id(info["last-generated-id"].decode())
+
+
+def _reached(
+    deliveries: Sequence[Delivery], before: Mapping[str, EntryId] | None = None
+) -> dict[str, EntryId]:
+    """By stream, the highest of them, and of those `before`."""
+    highest = dict(before or {})
     for delivery in deliveries:
         at = entry_id(delivery.entry)
         highest[delivery.stream] = max(highest.get(delivery.stream, at), at)

@@ -11,11 +11,13 @@ Exceptions:
         LedgerForeign              the database holds tables of somebody else's under our names
     Unwritable                     rows that this database cannot hold; nothing of them was written
     server.valkey.StoreUnavailable the store is out of reach; whether a write ran is not known
+        StoreFrozen                it was not checked against the ledger yet: nothing ran
 """
 
 from __future__ import annotations
 
 from schemas.codes import ErrorCode
+from server.valkey import StoreUnavailable
 
 
 class OrderError(Exception):
@@ -93,3 +95,11 @@ class LedgerForeign(LedgerError):
 
 class Unwritable(ValueError):
     """The rows' fault, not the database's."""
+
+
+class StoreFrozen(StoreUnavailable):
+    """`mark`: the key that would say that the partition was checked."""
+
+    def __init__(self, mark: str) -> None:
+        super().__init__("the store is being checked against the ledger: nothing was done")
+        self.mark = mark

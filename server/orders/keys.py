@@ -8,6 +8,8 @@ of them. `{p07}` is the partition's hash tag: all its keys share a slot of a clu
     {p07}:due                 zset: what the sale clock has to tell, by time
     {p07}:returns             zset: "order payment" whose money goes back, by next attempt
     {p07}:rooms               set: rooms that have pools here
+    {p07}:verified            string: the store process under which this was checked against the ledger
+    {p07}:rebuild             string: who may rebuild the partition now
     {p07}:pools:ROOM          set: references of the room's pools
     {p07}:pool:ROOM/REF       hash: one pool's counters and rules
     {p07}:units:ROOM/REF      hash: user -> units held or paid
@@ -50,7 +52,19 @@ def new_operation_id() -> str:
 class PartitionKeys:
     """The keys of one partition."""
 
-    __slots__ = ("charges", "due", "holds", "number", "order_prefix", "outbox", "returns", "rooms", "tag")
+    __slots__ = (
+        "charges",
+        "due",
+        "holds",
+        "number",
+        "order_prefix",
+        "outbox",
+        "rebuild",
+        "returns",
+        "rooms",
+        "tag",
+        "verified",
+    )
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -61,6 +75,8 @@ class PartitionKeys:
         self.returns = f"{tag}:returns"
         self.charges = f"{tag}:charges"
         self.rooms = f"{tag}:rooms"
+        self.verified = f"{tag}:verified"
+        self.rebuild = f"{tag}:rebuild"
         self.order_prefix = f"{tag}:order:"
 
     def order(self, order_id: str) -> str:

@@ -91,3 +91,11 @@ LEDGER_PARKED = Gauge(
     "Outbox entries put aside, each for a person (miaodan ledger parked).",
     multiprocess_mode="livemax",
 )
+FROZEN = Gauge(
+    "miaodan_orders_frozen_partitions",
+    "Partitions of the store that were not checked against the ledger yet: nothing is sold of them.",
+    multiprocess_mode="livemax",
+)
+REPLAYED = Counter(
+    "miaodan_orders_replayed_total", "Written anew from the ledger: partitions, pools, orders.", ["what"]
+)

@@ -17,6 +17,7 @@ from server.orders.newcomers import Visit
 from server.orders.records import StoredOrder
 from server.orders.reservations import Known, Reservation, Reservations
 from server.orders.unfinished import Question, Reader
+from server.orders.verified import demand_verified
 from server.orders.waiting import FairQueue, Line, Queue
 from server.settings import OrderSettings
 
@@ -54,6 +55,10 @@ class Partition:
         self._reserve: Lane[Reservation] | None = None
         self._unfinished: Lane[Question] | None = None
         self._stopped = False
+
+    async def _probe(self) -> None:
+        """Raises redis errors, StoreFrozen while the back office has yet to check the store."""
+        await demand_verified(self._client, self._keys.outbox)
 
     def place(self, job: Reservation) -> Fate | None:
         """Queue a reservation; a fate when it was refused."""
@@ -134,7 +139,7 @@ class Partition:
             call=call,
             deliver=deliver,
             fail=fail,
-            probe=self._client.ping,
+            probe=self._probe,
             batch=self._settings.batch,
             queue=queue,
             timeout_ms=self._settings.store_timeout_ms,

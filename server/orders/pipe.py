@@ -12,22 +12,24 @@ import hiredis
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
+from server.orders.verified import load_where_verified
 from server.valkey import Script, StoreUnavailable
 
 
 async def call_script(
     client: Redis, script: Script, keys: Sequence[str], args: Sequence[str | bytes | int]
 ) -> Any:
-    """Like `Script.run`: the reply, redis errors raised; only NOSCRIPT (nothing ran) is tried again.
+    """Like `Script.run`: the reply, redis errors raised; only NOSCRIPT (nothing ran) is tried again,
+    on a store that was checked against the ledger. All keys are of one partition.
 
-    Raises StoreUnavailable where there was no connection to send on.
+    Raises StoreFrozen, StoreUnavailable where there was no connection to send on.
     """
     parts = ("EVALSHA", script.digest, len(keys), *keys, *args)
     command = hiredis.pack_command(cast("tuple[str]", parts))  # its stub names one argument only
     try:
         return await _exchange(client, command)
     except NoScriptError:
-        await client.script_load(script.source)
+        await load_where_verified(client, script, keys[0])
         return await _exchange(client, command)
 
 

@@ -14,6 +14,7 @@ from server.orders.errors import OrderError
 from server.orders.keys import KeyBook, PoolKeys, RoomKeys, new_operation_id
 from server.orders.pipe import call_script
 from server.orders.scripts import CLOSE_SALE, MOUNT, RESTOCK, SCHEDULE, UNMOUNT, UPDATE
+from server.orders.verified import demand_verified
 from server.settings import OrderSettings
 from server.valkey import Script, store_errors
 
@@ -165,6 +166,8 @@ class StockPools:
         pool = keys.sale(sale)
         with store_errors():
             sku = cast("bytes | None", await self._client.hget(pool.pool, "sku"))
+            if sku is None:
+                await demand_verified(self._client, pool.pool)
         if sku is None:
             raise OrderError(ErrorCode.NOT_FOUND, "no such sale", "sale")
         product = keys.product(sku.decode())
@@ -226,6 +229,8 @@ class StockPools:
 
     async def _run(self, script: Script, keys: RoomKeys, names: list[str], args: list[str | int]) -> Any:
         with store_errors():
+            # Stock put on a store that was emptied would be counted twice once the ledger is replayed.
+            await demand_verified(self._client, keys.partition.outbox)
             return await call_script(
                 self._client, script, [keys.partition.outbox, *names], [new_operation_id(), *args]
             )

@@ -124,6 +124,11 @@ def encode_head(
         raise OrderError(ErrorCode.INVALID, "not valid Unicode text") from None
 
 
+def encode_stored(record: StoredOrder) -> bytes:
+    """A record as the scripts keep it."""
+    return _encode(record)
+
+
 def decode_stored(record: bytes) -> StoredOrder:
     """Raises msgspec.ValidationError for what is no record."""
     return _stored.decode(record)

@@ -31,6 +31,7 @@ from server.orders.provider import PaymentProvider
 from server.orders.records import StoredOrder, decode_stored, encode_head
 from server.orders.refunds import RefundDesk
 from server.orders.reservations import Done, Reservation
+from server.orders.verified import demand_verified
 from server.settings import OrderSettings, PaymentSettings
 from server.valkey import StoreUnavailable, store_errors
 
@@ -216,12 +217,15 @@ class OrderService(StockPools):
     # ---- reading ----------------------------------------------------------------------------
 
     async def stored(self, order_id: str) -> StoredOrder | None:
-        """An order's record, whoever's it is. Raises StoreUnavailable."""
+        """An order's record, whoever's it is. Raises StoreUnavailable, also where a store that was not
+        checked yet does not have it."""
         partition = self.book.of_order(order_id)
         if partition is None:
             return None
         with store_errors():
             record = cast("bytes | None", await self._client.get(partition.order(order_id)))
+            if record is None:
+                await demand_verified(self._client, partition.outbox)
         return decode_stored(record) if record is not None else None
 
     async def get(
@@ -237,8 +241,9 @@ class OrderService(StockPools):
             with store_errors():
                 user_key = self.book.room(room).user(user)
                 known = cast("bytes | None", await self._client.hget(user_key, request_id))
-            if known is None:
-                return None
+                if known is None:
+                    await demand_verified(self._client, user_key)
+                    return None
             order_id = known.decode().partition(" ")[0]
         record = await self.stored(order_id)
         if record is None or record.room != room or record.user != user:

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
+
+from redis.asyncio import Redis
 
 from server.orders.audit import AuditReport
 from server.orders.audit import audit as audit_books
 from server.orders.consumer import LedgerConsumer
 from server.orders.database import ledger_url
 from server.orders.ledger import Ledger
+from server.orders.repair import Repair, RepairReport
 from server.processes.lock import DataDirInUse, DataDirLock
-from server.settings import Settings
+from server.settings import OrderSettings, Settings
 from server.valkey import EmbeddedValkey, StoreUnavailable, answers, connect, embedded_url
 
 _PATIENCE = 15.0
 """Seconds a running server gets to bring its store back."""
 _LOOKS = 3
 """A fault must be seen this often in a row beside a running server."""
+
+
+_Report = TypeVar("_Report")
+Work = Callable[[Redis, Ledger, OrderSettings], Awaitable[_Report]]
 
 
 class NothingToAudit(Exception):
@@ -36,15 +45,28 @@ class NothingToAudit(Exception):
 
 def audit(settings: Settings) -> AuditReport:
     """Raises NothingToAudit, DataDirInUse, StoreUnavailable, LedgerError, BadDatabaseUrl, redis errors."""
+    return _on_store(settings, _alone, _beside)
+
+
+def repair(settings: Settings) -> RepairReport:
+    """Audit, mend the store from the ledger, audit again.
+
+    Raises RepairRefused, FenceLost (somebody else rebuilds the store now), and what `audit` does.
+    """
+    return _on_store(settings, partial(_repair, swept=False), partial(_repair, swept=True))
+
+
+def _on_store(settings: Settings, alone: Work[_Report], beside: Work[_Report]) -> _Report:
+    """Raises NothingToAudit, DataDirInUse, StoreUnavailable, LedgerError, BadDatabaseUrl, redis errors."""
     if settings.server.redis_url:
-        return asyncio.run(_beside(settings, settings.server.redis_url))
+        return asyncio.run(_connected(settings, settings.server.redis_url, beside))
     data_dir = Path(settings.server.data_dir)
     if not (data_dir / "store").is_dir():
         raise NothingToAudit(data_dir)
     with _own_store(data_dir) as url:
         if url is not None:
-            return asyncio.run(_alone(settings, url))
-    return asyncio.run(_beside(settings, embedded_url(data_dir)))
+            return asyncio.run(_connected(settings, url, alone))
+    return asyncio.run(_connected(settings, embedded_url(data_dir), beside))
 
 
 @contextmanager
@@ -72,32 +94,33 @@ def _own_store(data_dir: Path) -> Iterator[str | None]:
         lock.release()
 
 
-async def _alone(settings: Settings, url: str) -> AuditReport:
+async def _connected(settings: Settings, url: str, work: Work[_Report]) -> _Report:
+    client = connect(url, name="miaodan-audit")
+    ledger = Ledger(ledger_url(settings.server))
+    try:
+        await ledger.start()
+        return await work(client, ledger, settings.orders)
+    finally:
+        await ledger.stop()
+        await client.aclose()
+
+
+async def _alone(client: Redis, ledger: Ledger, settings: OrderSettings) -> AuditReport:
     """Nobody else writes: the ledger first gets what is still in the outbox."""
-    client = connect(url, name="miaodan-audit")
-    ledger = Ledger(ledger_url(settings.server))
-    try:
-        await ledger.start()
-        await LedgerConsumer(client, ledger, settings.orders, claim_idle_ms=0).drain()
-        return await audit_books(client, ledger, settings.orders)
-    finally:
-        await ledger.stop()
-        await client.aclose()
+    await LedgerConsumer(client, ledger, settings, claim_idle_ms=0).drain()
+    return await audit_books(client, ledger, settings)
 
 
-async def _beside(settings: Settings, url: str) -> AuditReport:
+async def _beside(client: Redis, ledger: Ledger, settings: OrderSettings) -> AuditReport:
     """Beside a running server, whose back office keeps the ledger up to date."""
-    client = connect(url, name="miaodan-audit")
-    ledger = Ledger(ledger_url(settings.server))
-    try:
-        await ledger.start()
-        report = await audit_books(client, ledger, settings.orders)
-        for _ in range(_LOOKS - 1):
-            if report.ok:
-                break
-            await asyncio.sleep(0.5)
-            report = await audit_books(client, ledger, settings.orders)
-        return report
-    finally:
-        await ledger.stop()
-        await client.aclose()
+    report = await audit_books(client, ledger, settings, swept=True)
+    for _ in range(_LOOKS - 1):
+        if report.ok:
+            break
+        await asyncio.sleep(0.5)
+        report = await audit_books(client, ledger, settings, swept=True)
+    return report
+
+
+async def _repair(client: Redis, ledger: Ledger, settings: OrderSettings, *, swept: bool) -> RepairReport:
+    return await Repair(client, ledger, settings, swept=swept).run()

@@ -16,6 +16,7 @@ from server.orders.consumer import GROUP, RETAIN_MS, Delivery, LedgerConsumer, e
 from server.orders.errors import LedgerUnavailable
 from server.orders.ledger import Ledger
 from server.orders.metrics import LEDGER_BACKLOG, LEDGER_ENTRIES, LEDGER_ERRORS, LEDGER_LAG, LEDGER_PARKED
+from server.orders.verified import mark_verified
 from server.valkey import store_time
 from tests.orders.shop import ROOM, SETTINGS, Shop, accepted
 
@@ -290,6 +291,7 @@ async def test_it_runs_on_when_the_store_lost_its_groups(
             while await ledger.order(order.order) is None:
                 await asyncio.sleep(0.01)
         await shop.store.flushall()
+        await mark_verified(shop.store, SETTINGS.partitions)
     running.cancel()
 
 
@@ -328,6 +330,6 @@ async def test_the_ledger_knows_how_far_the_outbox_was_written(shop: Shop, ledge
 
 async def test_a_parked_entry_was_reached_too(shop: Shop, ledger: Ledger) -> None:
     await shop.mount()
-    poison = await shop.store.xadd(outbox(shop), {"o": "[{}]"})
+    poison: Any = await shop.store.xadd(outbox(shop), {"o": "[{}]"})
     await consumer(shop, ledger).drain()
     assert (await ledger.checkpoints())[outbox(shop)] == entry_id(poison.decode())

@@ -26,6 +26,7 @@ from server.orders.lifecycle import HOLDING, SOLD, Action, NotAllowed, sources
 from server.orders.outcomes import Outcome
 from server.orders.pools import PoolCounts
 from server.orders.sweeper import HoldSweeper
+from server.orders.verified import mark_verified
 from server.valkey import connect
 from tests.orders.model import Model, ModelPool
 from tests.orders.shop import ROOM, SHORT, Shop, accepted
@@ -56,6 +57,7 @@ class PoolMachine(RuleBasedStateMachine):
 
     async def _open(self) -> Shop:
         await self.client.flushall()
+        await mark_verified(self.client, SHORT.partitions)
         return Shop(self.client, SHORT)
 
     # ---- stock ------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any, cast
 
 import pytest
 
@@ -227,7 +228,7 @@ async def test_a_store_that_is_away(anyio_backend: str) -> None:
 
 
 async def definitions(shop: Shop) -> list[PoolRow]:
-    entries = await shop.store.xrange(shop.service.book.room(ROOM).partition.outbox)
+    entries = cast("list[Any]", await shop.store.xrange(shop.service.book.room(ROOM).partition.outbox))
     return [row for _, fields in entries for row in decode_entry(fields).pools]
 
 

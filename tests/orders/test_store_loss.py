@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from redis.asyncio import Redis
 
 from schemas.codes import ErrorCode
 from server.orders.outcomes import Outcome
+from server.orders.verified import mark_verified
 from server.valkey import EmbeddedValkey, connect
 from tests.orders.shop import SETTINGS, Shop, accepted, codes
 
@@ -29,6 +31,13 @@ def valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
     valkey.stop()
 
 
+async def checked(valkey: EmbeddedValkey) -> Redis:
+    """A client on a store that is taken for checked against a ledger."""
+    client = connect(valkey.url, name="test")
+    await mark_verified(client, SETTINGS.partitions)
+    return client
+
+
 async def until_accepted(shop: Shop) -> Outcome:
     async with asyncio.timeout(10):
         while (outcome := await shop.place("later")).code is not None:
@@ -38,7 +47,7 @@ async def until_accepted(shop: Shop) -> Outcome:
 
 
 async def test_killed_with_orders_in_flight(valkey: EmbeddedValkey) -> None:
-    client = connect(valkey.url, name="test")
+    client = await checked(valkey)
     shop = Shop(client)
     await shop.mount(stock=10_000)
     settled = [await shop.place("ann", request_id=f"before-{n}") for n in range(3)]
@@ -54,6 +63,7 @@ async def test_killed_with_orders_in_flight(valkey: EmbeddedValkey) -> None:
     refused = await shop.place("ann")
     assert refused.code is ErrorCode.UNAVAILABLE and refused.retry_after_ms is not None
     await asyncio.to_thread(valkey.start)
+    await mark_verified(client, SETTINGS.partitions)
     await until_accepted(shop)
     for outcome in settled:  # what was acknowledged is still there
         order = accepted(outcome)
@@ -68,12 +78,13 @@ async def test_killed_with_orders_in_flight(valkey: EmbeddedValkey) -> None:
 
 
 async def test_a_restart_forgets_scripts_not_orders(valkey: EmbeddedValkey) -> None:
-    client = connect(valkey.url, name="test")
+    client = await checked(valkey)
     shop = Shop(client)
     await shop.mount(stock=10)
     order = await shop.order("ann", request_id="one")
     await asyncio.to_thread(valkey.stop)
     await asyncio.to_thread(valkey.start)
+    await mark_verified(client, SETTINGS.partitions)
     await until_accepted(shop)
     assert accepted(await shop.place("ann", request_id="one")) == order
     accepted(await shop.pay(order.order))
@@ -92,7 +103,7 @@ async def test_scripts_flushed_between_two_calls(shop: Shop) -> None:
 
 
 async def test_a_store_that_hangs(valkey: EmbeddedValkey) -> None:
-    client = connect(valkey.url, name="test")
+    client = await checked(valkey)
     shop = Shop(client, replace(SETTINGS, store_timeout_ms=100))
     await shop.mount(stock=10)
     await shop.order()

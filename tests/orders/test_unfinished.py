@@ -11,6 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from server.orders.unfinished import SHOWN
+from server.orders.verified import mark_verified
 from server.valkey import EmbeddedValkey, StoreUnavailable, connect
 from tests.orders.shop import ROOM, SETTINGS, Shop, accepted
 
@@ -61,6 +62,7 @@ async def test_a_lost_store_is_told_to_all(tmp_path: Path) -> None:
     valkey = EmbeddedValkey(tmp_path)
     await asyncio.to_thread(valkey.start)
     client = connect(valkey.url, name="test")
+    await mark_verified(client, SETTINGS.partitions)
     shop = Shop(client)
     try:
         assert await shop.service.unfinished(ROOM, "ann") == []
@@ -73,6 +75,7 @@ async def test_a_lost_store_is_told_to_all(tmp_path: Path) -> None:
         told = await asyncio.gather(*waiting, return_exceptions=True)
         assert {type(outcome) for outcome in told} == {StoreUnavailable}
         await asyncio.to_thread(valkey.start)
+        await mark_verified(client, SETTINGS.partitions)
         async with asyncio.timeout(10):
             while True:
                 try:

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from schemas.commands import OrderPlace
 from server.cli import main
 from server.orders.service import OrderService, Outcome
+from server.orders.verified import mark_verified
 from server.processes.lock import DataDirLock
 from server.settings import OrderSettings
 from server.valkey import EmbeddedValkey, connect, partition_of, partition_tag
@@ -39,6 +40,7 @@ def on_store(url: str, work: Callable[[Redis], Awaitable[None]]) -> None:
 async def sell_some(client: Redis) -> None:
     """Ten units of tea; one held, two sold."""
     service = OrderService(client, SETTINGS, InstantProvider(0))
+    await mark_verified(client, SETTINGS.partitions)
     await service.start()
     await service.mount("r1", "tea", price=100, currency="CNY", stock=10, per_user_limit=None)
     answers: asyncio.Queue[Outcome] = asyncio.Queue()

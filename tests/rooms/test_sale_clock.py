@@ -16,6 +16,7 @@ from schemas.commands import ProductMount, RoomAnnounce, SaleCancel, SaleSchedul
 from schemas.http import RoomCreate
 from schemas.models import ProductInput
 from server.orders.service import DueSale, OrderService
+from server.orders.verified import mark_verified
 from server.rooms import metrics
 from server.rooms import sale_clock as module
 from server.rooms.control import RoomControl
@@ -304,6 +305,7 @@ async def test_the_clock_goes_on_when_the_store_comes_back(tmp_path: Path) -> No
     valkey = EmbeddedValkey(tmp_path)
     await asyncio.to_thread(valkey.start)
     client = connect(valkey.url, name="test")
+    await mark_verified(client, OrderSettings().partitions)
     orders = OrderService(client, OrderSettings(), InstantProvider(0))
     house = House(client, orders)
     running = None
@@ -320,6 +322,7 @@ async def test_the_clock_goes_on_when_the_store_comes_back(tmp_path: Path) -> No
                 await rest()
         assert not running.done()
         await asyncio.to_thread(valkey.start)
+        await mark_verified(client, OrderSettings().partitions)
         await until(rest, lambda: house.is_at(later, SalePhase.OPEN))
         assert await house.logged() == ["scheduled", "started", "scheduled", "started"]
     finally:
