@@ -119,9 +119,10 @@ static void turn(int epoll, int timeout_ms, uint64_t stop_at) {
     for (int i = 0; i < ready; i++) listen_to(&buyers[events[i].data.u32], stop_at);
 }
 
-static void end(int epoll, uint64_t stop_at) {
-    uint64_t give_up = stop_at + PATIENCE_MS * 1000000ull;
-    while (waiting > 0 && clock_ns(CLOCK_MONOTONIC) < give_up) turn(epoll, 100, stop_at);
+/* To the last reply; those that come before `buy_until` are followed by another order. */
+static void end(int epoll, uint64_t buy_until) {
+    uint64_t give_up = (buy_until ? buy_until : clock_ns(CLOCK_MONOTONIC)) + PATIENCE_MS * 1000000ull;
+    while (waiting > 0 && clock_ns(CLOCK_MONOTONIC) < give_up) turn(epoll, 100, buy_until);
     printf("{\"accepted\":%lu,\"refused\":%lu,\"unanswered\":%lu,\"unsent\":%lu,\"frames\":%lu,\"p50_us\":%lu,"
            "\"p99_us\":%lu,\"cpu_ns\":%lu,\"wall_ns\":%lu}\n",
            accepted, refused, waiting, unsent, frames, percentile(&replies, 0.50), percentile(&replies, 0.99),
@@ -146,7 +147,8 @@ static void pace(int epoll, uint64_t per_second, uint64_t milliseconds) {
         else
             turn(epoll, 1, 0);
     }
-    end(epoll, begun_ns + milliseconds * 1000000u);
+    while (clock_ns(CLOCK_MONOTONIC) < begun_ns + milliseconds * 1000000u) turn(epoll, 1, 0);
+    end(epoll, 0);
 }
 
 int main(int argc, char **argv) {

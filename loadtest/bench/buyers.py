@@ -55,7 +55,9 @@ class Buyers:
                 sent += 1
             else:
                 self._loop.turn(0.001)
-        return self._end(start, cpu, start + milliseconds * 1_000_000)
+        while time.monotonic_ns() < start + milliseconds * 1_000_000:
+            self._loop.turn(0.001)
+        return self._end(start, cpu, time.monotonic_ns())
 
     def _begin(self) -> tuple[int, int]:
         self._runs += 1
