@@ -1,20 +1,24 @@
-/* Closed-loop buyers: each socket places an order, waits for its reply, places the next.
+/* Buyers: a closed loop, in which each socket places an order, waits for its reply, places the next; and an
+ * open one, in which orders come when they are due, by one buyer after another, whatever was answered.
  *
  * buyers SOCKETS SEED PREFIX SKU     descriptors as "3,4,5"
  *   run MILLISECONDS                 every buyer buys until then; answers when the last reply came
+ *   pace PER_SECOND MILLISECONDS     so many orders a second until then; the same
  *
- * Latencies are from the send to the arrival of the reply. */
+ * Latencies are from the send to the arrival of the reply; of a paced order, from when it was due. A buyer
+ * with UNDER_WAY unanswered orders sends no more: such orders are `unsent`. */
 #include "histogram.h"
 #include "wire.h"
 
 #define PATIENCE_MS 10000
+#define UNDER_WAY 64
 
 struct buyer {
     int fd;
     struct stream stream;
     uint8_t *kept;
     size_t kept_size;
-    uint64_t asked_at;
+    uint64_t due[UNDER_WAY]; /* by the id of an order under way; 0: none */
     uint32_t orders;
 };
 
@@ -22,33 +26,54 @@ static struct buyer *buyers;
 static int count;
 static const char *prefix, *sku;
 static uint32_t seed, run_number;
-static uint64_t accepted, refused, frames, waiting;
+static uint64_t accepted, refused, frames, waiting, unsent;
 static struct histogram replies;
 
-static void ask(struct buyer *buyer) {
+static void ask(struct buyer *buyer, uint64_t due) {
     uint8_t payload[512], frame[600];
+    uint32_t id = buyer->orders + 1;
+    if (buyer->due[id % UNDER_WAY] != 0) {
+        unsent++;
+        return;
+    }
     int size = snprintf((char *)payload, sizeof payload,
                         "{\"type\":\"order.place\",\"id\":%u,\"request_id\":\"%s-%u-%d-%u\",\"sku\":\"%s\",\"quantity\":1}",
-                        buyer->orders + 1, prefix, run_number, (int)(buyer - buyers), buyer->orders, sku);
+                        id, prefix, run_number, (int)(buyer - buyers), buyer->orders, sku);
     size_t whole = masked_frame(frame, payload, (size_t)size, next_random(&seed));
-    buyer->asked_at = clock_ns(CLOCK_MONOTONIC);
+    buyer->due[id % UNDER_WAY] = due;
     if (send(buyer->fd, frame, whole, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)whole) die("send");
     buyer->orders++;
     waiting++;
 }
 
+/* The id of the reply that `head` begins, or 0 where there is none. */
+static uint32_t reply_id(const uint8_t *payload, size_t size, const char *head) {
+    const uint8_t *end = payload + size, *found = memmem(payload, size, head, strlen(head));
+    if (found != NULL) found = memmem(found, (size_t)(end - found), "\"id\":", 5);
+    uint32_t id = 0;
+    if (found == NULL) return 0;
+    for (const uint8_t *at = found + 5; at < end && *at >= '0' && *at <= '9'; at++)
+        id = id * 10 + (uint32_t)(*at - '0');
+    return id;
+}
+
 static void read_frame(struct buyer *buyer, const uint8_t *payload, size_t size, uint64_t stop_at) {
     frames++;
-    int good = memmem(payload, size, "\"type\":\"order.accepted\"", 23) != NULL;
-    int bad = !good && memmem(payload, size, "\"type\":\"error\"", 14) != NULL;
+    uint32_t good = reply_id(payload, size, "\"type\":\"order.accepted\"");
+    uint32_t bad = good ? 0 : reply_id(payload, size, "\"type\":\"error\"");
     if (!good && !bad) return;
-    uint64_t now = clock_ns(CLOCK_MONOTONIC);
-    accepted += (uint64_t)good;
-    refused += (uint64_t)bad;
+    uint64_t now = clock_ns(CLOCK_MONOTONIC), *due = &buyer->due[(good | bad) % UNDER_WAY];
+    accepted += good != 0;
+    refused += bad != 0;
     if (bad && refused == 1) fprintf(stderr, "an order was refused: %.*s\n", (int)size, payload);
-    record(&replies, (now - buyer->asked_at) / 1000);
+    if (*due == 0) {
+        fprintf(stderr, "an order was answered twice: %.*s\n", (int)size, payload);
+        exit(3);
+    }
+    record(&replies, (now - *due) / 1000);
+    *due = 0;
     waiting--;
-    if (now < stop_at) ask(buyer);
+    if (now < stop_at) ask(buyer, now);
 }
 
 static void listen_to(struct buyer *buyer, uint64_t stop_at) {
@@ -76,25 +101,54 @@ static void listen_to(struct buyer *buyer, uint64_t stop_at) {
     buyer->kept_size -= at;
 }
 
-static void run(int epoll, uint64_t milliseconds) {
-    static struct epoll_event events[1024];
+static uint64_t begun_ns, begun_cpu;
+
+static void begin(void) {
     memset(&replies, 0, sizeof replies);
-    accepted = refused = frames = waiting = 0;
+    accepted = refused = frames = waiting = unsent = 0;
+    for (int i = 0; i < count; i++) memset(buyers[i].due, 0, sizeof buyers[i].due);
     run_number++;
-    uint64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), start = clock_ns(CLOCK_MONOTONIC);
-    uint64_t stop_at = start + milliseconds * 1000000u, give_up = stop_at + PATIENCE_MS * 1000000ull;
-    for (int i = 0; i < count; i++) ask(&buyers[i]);
-    while (waiting > 0 && clock_ns(CLOCK_MONOTONIC) < give_up) {
-        int ready = epoll_wait(epoll, events, 1024, 100);
-        if (ready < 0 && errno != EINTR) die("epoll_wait");
-        for (int i = 0; i < ready; i++) listen_to(&buyers[events[i].data.u32], stop_at);
-    }
-    uint64_t wall = clock_ns(CLOCK_MONOTONIC) - start;
-    printf("{\"accepted\":%lu,\"refused\":%lu,\"unanswered\":%lu,\"frames\":%lu,\"p50_us\":%lu,\"p99_us\":%lu,"
-           "\"cpu_ns\":%lu,\"wall_ns\":%lu}\n",
-           accepted, refused, waiting, frames, percentile(&replies, 0.50), percentile(&replies, 0.99),
-           clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu, wall);
+    begun_cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    begun_ns = clock_ns(CLOCK_MONOTONIC);
+}
+
+static void turn(int epoll, int timeout_ms, uint64_t stop_at) {
+    static struct epoll_event events[1024];
+    int ready = epoll_wait(epoll, events, 1024, timeout_ms);
+    if (ready < 0 && errno != EINTR) die("epoll_wait");
+    for (int i = 0; i < ready; i++) listen_to(&buyers[events[i].data.u32], stop_at);
+}
+
+/* To the last reply; those that come before `buy_until` are followed by another order. */
+static void end(int epoll, uint64_t buy_until) {
+    uint64_t give_up = (buy_until ? buy_until : clock_ns(CLOCK_MONOTONIC)) + PATIENCE_MS * 1000000ull;
+    while (waiting > 0 && clock_ns(CLOCK_MONOTONIC) < give_up) turn(epoll, 100, buy_until);
+    printf("{\"accepted\":%lu,\"refused\":%lu,\"unanswered\":%lu,\"unsent\":%lu,\"frames\":%lu,\"p50_us\":%lu,"
+           "\"p99_us\":%lu,\"cpu_ns\":%lu,\"wall_ns\":%lu}\n",
+           accepted, refused, waiting, unsent, frames, percentile(&replies, 0.50), percentile(&replies, 0.99),
+           clock_ns(CLOCK_PROCESS_CPUTIME_ID) - begun_cpu, clock_ns(CLOCK_MONOTONIC) - begun_ns);
     fflush(stdout);
+}
+
+static void run(int epoll, uint64_t milliseconds) {
+    begin();
+    uint64_t stop_at = begun_ns + milliseconds * 1000000u;
+    for (int i = 0; i < count; i++) ask(&buyers[i], clock_ns(CLOCK_MONOTONIC));
+    end(epoll, stop_at);
+}
+
+static void pace(int epoll, uint64_t per_second, uint64_t milliseconds) {
+    begin();
+    uint64_t total = per_second * milliseconds / 1000;
+    for (uint64_t sent = 0; sent < total;) {
+        uint64_t due = begun_ns + sent * 1000000000ull / per_second;
+        if (due <= clock_ns(CLOCK_MONOTONIC))
+            ask(&buyers[sent++ % (uint64_t)count], due);
+        else
+            turn(epoll, 1, 0);
+    }
+    while (clock_ns(CLOCK_MONOTONIC) < begun_ns + milliseconds * 1000000u) turn(epoll, 1, 0);
+    end(epoll, 0);
 }
 
 int main(int argc, char **argv) {
@@ -117,9 +171,13 @@ int main(int argc, char **argv) {
         watch(epoll, fds[i], (uint32_t)i);
     }
     while (read_command(line, sizeof line)) {
-        unsigned long milliseconds;
-        if (sscanf(line, "run %lu", &milliseconds) != 1) return 2;
-        run(epoll, milliseconds);
+        unsigned long milliseconds, per_second;
+        if (sscanf(line, "run %lu", &milliseconds) == 1)
+            run(epoll, milliseconds);
+        else if (sscanf(line, "pace %lu %lu", &per_second, &milliseconds) == 2 && per_second > 0)
+            pace(epoll, per_second, milliseconds);
+        else
+            return 2;
     }
     return 0;
 }

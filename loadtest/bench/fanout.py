@@ -69,9 +69,11 @@ COLUMNS = {
 class CompressedServer(Server):
     """Its viewers negotiate compression, all but the first, which paces the senders."""
 
-    def join(self, count: int, name: str, *, compressed: bool = False) -> list[socket.socket]:
+    def join(
+        self, count: int, name: str, *, compressed: bool = False, room: str | None = None
+    ) -> list[socket.socket]:
         if name != "viewer" or compressed:
-            return super().join(count, name, compressed=compressed)
+            return super().join(count, name, compressed=compressed, room=room)
         return super().join(1, name) + super().join(count - 1, "compressed", compressed=True)
 
 

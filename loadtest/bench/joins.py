@@ -18,7 +18,7 @@ from loadtest.bench.crowd import Crowd, settle
 from loadtest.bench.cues import Cues
 from loadtest.bench.machine import Foreign, cpu_ns
 from loadtest.bench.native import Answer, ProgramFailed
-from loadtest.bench.orders import stopped
+from loadtest.bench.order_sides import stopped
 from loadtest.bench.plan import Plan
 from loadtest.bench.results import Ratio, Sample, Section, side, usable
 from loadtest.bench.stage import OPEN_DOORS, furnished, talking

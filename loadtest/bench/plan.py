@@ -13,6 +13,7 @@ from loadtest.bench.machine import Placement
 class Plan:
     """`seconds` is one window, `repeat` how many each side gets; programs are command lines.
 
+    `paced_seconds` is the open loop of orders.
     `floor` and `joiners` are None where there is no compiler. `peers` are keys of `peer.PEERS`. `say`
     takes a line of progress, `plot` is where the cost curve is drawn.
     """
@@ -20,6 +21,7 @@ class Plan:
     placement: Placement
     folder: Path
     seconds: float
+    paced_seconds: float
     repeat: int
     viewers: int
     seed: int

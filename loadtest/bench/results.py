@@ -15,6 +15,12 @@ PEER_TARGET = 1.0
 COALESCED_TARGET = 5.0
 """Million delivered messages per core and second."""
 ORDERS_TARGET = 0.40
+HOLDS_TARGET = 25_000
+REFUSALS_TARGET = 50_000
+PACE_PER_SECOND = 5_800
+"""Five hundred million orders a day."""
+ORDER_P99_MS = 80
+LEDGER_LAG_S = 2
 FOREIGN_SHARE = 0.05
 DISTURBED_SHARE = 0.15
 SPREAD = 0.20

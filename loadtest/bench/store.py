@@ -1,7 +1,7 @@
 """The raw side of the order benchmark: the server's own `reserve.lua`, called from a bare client.
 
-Batches of 256 orders, two calls under way, on the server's own embedded store (so on its settings)
-under a hash tag of its own, which no part of the server looks at.
+Batches of orders, or each order in a call of its own, 512 under way, on the server's own embedded store (so
+on its settings) under hash tags of their own, which no part of the server looks at.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from pathlib import Path
 
 import hiredis
 
-TAG = "{bench}"
-POOL, UNITS = f"{TAG}:pool:raw/sku/bench", f"{TAG}:units:raw/sku/bench"
-BATCH = 256
+TOGETHER = 256
+"""Orders sent at once; as many are on their way meanwhile."""
 USERS = 1_000
 MEMORY_MS = 7 * 86_400_000
 Value = str | int | float | bytes | memoryview
@@ -51,6 +50,11 @@ class BareStore:
         """Put a command on its way; `receive` brings the replies in order."""
         # The stub has it as a tuple of one; hiredis takes any length.
         self._link.sendall(hiredis.pack_command(tuple(command)))  # type: ignore[arg-type]
+
+    def send_all(self, commands: Sequence[Sequence[Value]]) -> None:
+        """Several at once."""
+        packed = [hiredis.pack_command(tuple(command)) for command in commands]  # type: ignore[arg-type]
+        self._link.sendall(b"".join(packed))
 
     def receive(self) -> object:
         """The next reply; raises StoreFailed for an error reply, OSError."""
@@ -95,9 +99,13 @@ def command_calls(store: BareStore) -> dict[str, int]:
 class RawReserve:
     """Holds by `reserve.lua` alone: what the store can do when nobody stands before it."""
 
-    def __init__(self, store: BareStore, stock: int) -> None:
+    def __init__(self, store: BareStore, stock: int, batch: int) -> None:
+        """`batch`: orders in one call, a divisor of `TOGETHER`."""
         self._store = store
+        self._batch = batch
         self._orders = 0
+        self._tag = f"{{bench{batch}}}"
+        self._pool, self._units = f"{self._tag}:pool:raw/sku/bench", f"{self._tag}:units:raw/sku/bench"
         loaded = store.ask("SCRIPT", "LOAD", script_source())
         if not isinstance(loaded, bytes):
             raise StoreFailed("SCRIPT LOAD was not answered with a digest")
@@ -111,38 +119,44 @@ class RawReserve:
         }
         fields |= {"hold": 3_600_000, "starts": 0, "ends": 0, "total": stock, "available": stock}
         fields |= {"held": 0, "sold": 0, "reserved": 0}
-        store.ask("DEL", POOL, UNITS)
-        store.ask("HSET", POOL, *(part for pair in fields.items() for part in pair))
+        store.ask("DEL", self._pool, self._units)
+        store.ask("HSET", self._pool, *(part for pair in fields.items() for part in pair))
 
     def run(self, seconds: float) -> tuple[int, int]:
         """Batch after batch for that long; holds made and wall nanoseconds taken."""
         before, start = self._orders, time.monotonic_ns()
         stop = start + round(seconds * 1e9)
-        self._send_batch()
+        self._send()
         while time.monotonic_ns() < stop:
-            self._send_batch()
+            self._send()
             self._expect_holds()
         self._expect_holds()
         return self._orders - before, time.monotonic_ns() - start
 
-    def _send_batch(self) -> None:
-        """KEYS and ARGV as the script's first lines name them: one pool, BATCH orders."""
-        keys: list[Value] = [f"{TAG}:outbox", f"{TAG}:holds", f"{TAG}:due", POOL, UNITS]
-        args: list[Value] = [1, BATCH, MEMORY_MS, "miaodan:room:raw", "bench", ""]
-        for number in range(self._orders, self._orders + BATCH):
+    def _send(self) -> None:
+        calls = [self._call(self._orders + at) for at in range(0, TOGETHER, self._batch)]
+        self._orders += TOGETHER
+        self._store.send_all(calls)
+
+    def _call(self, first: int) -> list[Value]:
+        """KEYS and ARGV as the script's first lines name them: one pool, the orders from `first` on."""
+        tag = self._tag
+        keys: list[Value] = [f"{tag}:outbox", f"{tag}:holds", f"{tag}:due", self._pool, self._units]
+        args: list[Value] = [1, self._batch, MEMORY_MS, "miaodan:room:raw", "bench", ""]
+        for number in range(first, first + self._batch):
             user, request, order = f"u{number % USERS}", f"r{number}", f"ff-{number:032x}"
             head = (
                 f'{{"order":"{order}","request_id":"{request}","room":"raw","user":"{user}",'
                 '"sale":null,"quantity":1,"currency":"CNY"'
             )
-            keys += (f"{TAG}:user:raw/{user}", f"{TAG}:order:{order}")
+            keys += (f"{tag}:user:raw/{user}", f"{tag}:order:{order}")
             args += (1, 1, 1, user, request, "sku/bench 1", head)
-        self._orders += BATCH
-        self._store.send(("EVALSHA", self._digest, len(keys), *keys, *args))
+        return ["EVALSHA", self._digest, len(keys), *keys, *args]
 
     def _expect_holds(self) -> None:
-        match self._store.receive():
-            case [int(), list(), list(results)] if results == [1] * BATCH:
-                return
-            case other:
-                raise StoreFailed(f"reserve.lua did not hold a whole batch: {str(other)[:200]}")
+        for _ in range(0, TOGETHER, self._batch):
+            match self._store.receive():
+                case [int(), list(), list(results)] if results == [1] * self._batch:
+                    pass
+                case other:
+                    raise StoreFailed(f"reserve.lua did not hold a whole batch: {str(other)[:200]}")

@@ -184,16 +184,16 @@ class Server:
     def token(self, user: str, role: Role) -> str:
         return KeyTokens(self.data_dir / "token.key").token(user, role, None)
 
-    def open_room(self, stock: int = 0, sku: str = "bench") -> str:
-        """A live room, with one product when there is `stock`. Returns the room's id."""
+    def open_room(self, stock: int | None = None, sku: str = "bench", name: str | None = None) -> str:
+        """A live room, with one product when a `stock` is told. Returns the room's id."""
         token = self.token("host", Role.HOST)
-        self.room = "bench-" + secrets.token_hex(4)
+        self.room = name or "bench-" + secrets.token_hex(4)
         with closing(Api(self.address, token)) as api:
             api.post("/api/v1/rooms", {"id": self.room, "title": "bench"})
         (control,) = join(self._tcp, f"/ws/control/{self.room}", [token])
         with control:
             self._command(control, {"type": "room.start", "id": 1})
-            if stock:
+            if stock is not None:
                 product = {"sku": sku, "title": "bench", "price": 100, "stock": stock}
                 self._command(control, {"type": "product.mount", "id": 2, "product": product})
         return self.room
@@ -206,20 +206,22 @@ class Server:
                     raise ServerFailed(f"{command['type']} was answered with {event}")
                 return
 
-    def available(self) -> int:
-        """Units of the room's first product that nobody holds."""
+    def available(self, room: str) -> int:
+        """Units of a room's first product that nobody holds."""
         with closing(Api(self.address, self.token("host", Role.HOST))) as api:
-            snapshot = api.get(f"/api/v1/rooms/{self.room}")
+            snapshot = api.get(f"/api/v1/rooms/{room}")
         return int(snapshot["products"][0]["available"])
 
     @property
     def _tcp(self) -> tuple[str, int]:
         return self.address.host, self.address.port
 
-    def join(self, count: int, name: str, *, compressed: bool = False) -> list[socket.socket]:
-        """`count` viewers called NAME0, NAME1, ... of the room, past their welcome."""
+    def join(
+        self, count: int, name: str, *, compressed: bool = False, room: str | None = None
+    ) -> list[socket.socket]:
+        """`count` viewers called NAME0, NAME1, ... of the room (the last opened), past their welcome."""
         tokens = [self.token(f"{name}{number}", Role.VIEWER) for number in range(count)]
         try:
-            return join(self._tcp, f"/ws/live/{self.room}", tokens, compressed=compressed)
+            return join(self._tcp, f"/ws/live/{room or self.room}", tokens, compressed=compressed)
         except JoinFailed as error:
             raise ServerFailed(f"a viewer was not let in: {error}; {self.said()}") from error

@@ -20,6 +20,7 @@ from websockets.protocol import State
 
 from schemas.codes import CLOSE_REASONS, CloseCode
 from server.gateway.extensions import reads_shared_frames
+from server.gateway.short_frames import between_frames, short_frame
 
 MAX_FRAGMENTS = 64
 BYTES_AT_ONCE = 2_048
@@ -231,7 +232,15 @@ class FrameStream(asyncio.Protocol):
         self._obey()
 
     def _read(self, data: bytes) -> None:
-        self._websocket.receive_data(data)
+        at = 0
+        longest = self._websocket.max_message_size or 0
+        if between_frames(self._websocket):
+            while self._listener is not None and (frame := short_frame(data, at, longest)) is not None:
+                self._text, message, at = frame
+                self._message(message)
+            if at == len(data):
+                return
+        self._websocket.receive_data(data[at:])
         for event in self._websocket.events_received():
             if isinstance(event, Frame):
                 self._frame(event)

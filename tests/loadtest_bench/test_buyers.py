@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import orjson
 import pytest
@@ -21,10 +24,66 @@ def serve(link: socket.socket, refuse: bool, seen: list[dict[str, object]]) -> N
         except Exception:
             return
         seen.append(asked)
-        reply = {"type": "error", "id": asked["id"], "code": "sold_out", "message": "gone"}
+        reply = {"type": "error", "code": "sold_out", "message": "gone", "id": asked["id"]}
         if not refuse:
             reply = {"type": "order.accepted", "id": asked["id"], "order": {"order": "00-1"}}
         link.sendall(text_frame(STATE) + text_frame(orjson.dumps([reply])))
+
+
+@contextmanager
+def served(count: int, answer: Callable[[socket.socket, int], None]) -> Iterator[list[socket.socket]]:
+    """The far ends of `count` sockets, each with a thread that serves the near one."""
+    pairs = [socket.socketpair() for _ in range(count)]
+    threads = [threading.Thread(target=answer, args=(near, number)) for number, (near, _) in enumerate(pairs)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield [far for _, far in pairs]
+    finally:
+        for near, _ in pairs:
+            near.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join(10)
+        for near, far in pairs:
+            near.close()
+            far.close()
+
+
+def test_paced_orders_come_when_they_are_due(launch: Launch) -> None:
+    seen: list[list[dict[str, object]]] = [[], []]
+    with served(2, lambda link, number: serve(link, False, seen[number])) as links:
+        fds = [link.fileno() for link in links]
+        program = launch("buyers", ",".join(map(str, fds)), "7", "pace", "bench", fds=fds)
+        done = program.ask("pace 100 300")
+        closed = program.ask("run 20")
+    assert [len(mine) for mine in seen] >= [15, 15], "in turns"
+    assert (done["accepted"], done["unanswered"], done["unsent"], done["refused"]) == (30, 0, 0, 0)
+    assert done["wall_ns"] >= 290_000_000
+    assert closed["accepted"] >= 2
+    orders = [order for mine in seen for order in mine]
+    assert len({order["request_id"] for order in orders}) == len(orders) == 30 + closed["accepted"]
+
+
+def test_a_buyer_who_gets_no_answers_sends_no_more(launch: Launch) -> None:
+    """Sixty-four are under way; once they are answered, all at once, the run is over."""
+
+    def late(link: socket.socket, number: int) -> None:
+        asked = [orjson.loads(read_client_frame(link)) for _ in range(64)]
+        time.sleep(0.3)  # those that are due meanwhile are not sent
+        for one in reversed(asked):
+            reply = {"type": "error", "code": "sold_out", "message": "gone", "id": one["id"]}
+            link.sendall(text_frame(orjson.dumps([reply])))
+        with suppress(Exception):
+            while True:
+                read_client_frame(link)
+
+    with served(1, late) as links:
+        fd = links[0].fileno()
+        program = launch("buyers", str(fd), "7", "late", "bench", fds=[fd])
+        done = program.ask("pace 500 200")
+    assert done["refused"] == 64 and done["unsent"] == 36
+    assert (done["accepted"], done["unanswered"]) == (0, 0)
+    assert done["p50_us"] > 150_000, "from when they were due"
 
 
 @pytest.mark.parametrize("refuse", [False, True])

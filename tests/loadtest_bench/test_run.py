@@ -33,6 +33,10 @@ def check_sides(section: dict[str, Any], names: set[str]) -> None:
 
 
 MIAODAN = {"Miaodan", "Miaodan, ASGI send", "Miaodan, coalesced"}
+ORDERS = {
+    *("raw batched Lua", "raw, an EVALSHA per order", "sold-out answers"),
+    *("holds, one SKU", "holds, 16 SKUs", "holds at 5,800 a second"),
+}
 FLOORS = {"floor", "floor at its rate"}
 
 
@@ -77,8 +81,12 @@ def test_orders_beside_the_raw_script(
     code, report = run(tmp_path / "bench.json", "--only", "orders", "--json")
     assert code in (0, 1)
     (section,) = report["sections"]
-    check_sides(section, {"raw batched Lua", "holds over WebSockets"})
+    check_sides(section, ORDERS)
     assert section["facts"]["acknowledged"] > 0
+    assert section["facts"]["refusals_that_asked_the_store"] >= 0
+    assert 0 < section["facts"]["open_loop_p50_ms"] <= section["facts"]["open_loop_p99_ms"]
+    (open_loop,) = (side for side in section["sides"] if side["name"] == "holds at 5,800 a second")
+    assert open_loop["samples"][0]["count"] == 5_800 * 2, "every order that was due was held"
     assert section["facts"]["store"].split()[0] in ("valkey", "redis")
     assert 0 < section["facts"]["p50_ms"] <= section["facts"]["p99_ms"]
     assert orjson.loads(capsys.readouterr().out) == report
@@ -95,7 +103,7 @@ def test_without_a_compiler_the_floor_is_left_out_and_said_so(
     spread, orders = report["sections"]
     optional = {"Miaodan, Python sender"} if SENDER in known_settings() else set()
     check_sides(spread, MIAODAN | optional)
-    check_sides(orders, {"raw batched Lua", "holds over WebSockets"})
+    check_sides(orders, ORDERS)
     assert "Miaodan / ASGI send" in [ratio["name"] for ratio in spread["ratios"]]
     assert "no compiler" in " ".join(spread["notes"])
     assert "nchan is left out: no nginx; it needs nginx with its module nchan" in " ".join(spread["notes"])
