@@ -43,6 +43,14 @@ class Api:
         """Post a JSON document; raises ApiError, OSError."""
         return self._call("POST", path, orjson.dumps(document))
 
+    def put(self, path: str, document: Any) -> Any:
+        """Put a JSON document; raises ApiError, OSError."""
+        return self._call("PUT", path, orjson.dumps(document))
+
+    def delete(self, path: str) -> Any:
+        """Raises ApiError, OSError."""
+        return self._call("DELETE", path, None)
+
     def pages(self, path: str, name: str, **query: str | int | None) -> Iterator[dict[str, Any]]:
         """Every item of a paginated list, page after page."""
         cursor: str | None = None

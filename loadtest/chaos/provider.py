@@ -1,7 +1,8 @@
-"""The sandbox provider's book, read over its HTTP API."""
+"""The sandbox provider over its HTTP API: its book, and its moods."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,19 @@ from loadtest.chaos.facts import Payment
 
 KEY_FILE = "provider.key"
 PAGE = 1_000
+ANSWER_S = 30.0
+MOOD: dict[str, float] = {
+    "latency_ms": 20,
+    "delay_ms": 300,
+    "duplicate": 0.3,
+    "reorder": 0.3,
+    "drop": 0.3,
+    "fail": 0.3,
+    "decline": 0.1,
+    "pending": 0.3,
+    "pending_ms": 1_500,
+}
+"""What it is told to do while it is moody."""
 
 
 def listens_at(pid: int) -> Address | None:
@@ -23,13 +37,26 @@ def listens_at(pid: int) -> Address | None:
     return None
 
 
+def be_moody(address: Address, data_dir: Path, seed: int) -> None:
+    """From now on it misbehaves. Raises ApiError, OSError."""
+    with closing(_api(address, data_dir)) as api:
+        api.put("/v1/behaviour", {**MOOD, "seed": seed})
+
+
+def behave(address: Address, data_dir: Path) -> None:
+    """From now on it behaves. Raises ApiError, OSError."""
+    with closing(_api(address, data_dir)) as api:
+        api.delete("/v1/behaviour")
+
+
+def _api(address: Address, data_dir: Path) -> Api:
+    return Api(address, (data_dir / KEY_FILE).read_text().strip(), timeout=ANSWER_S)
+
+
 def read_book(address: Address, data_dir: Path) -> list[Payment]:
     """Every payment with its refunds. Raises ApiError, OSError, KeyError for what is no book."""
-    api = Api(address, (data_dir / KEY_FILE).read_text().strip(), timeout=30.0)
-    try:
+    with closing(_api(address, data_dir)) as api:
         return [payment(entry) for entry in api.pages("/v1/book", "payments", limit=PAGE)]
-    finally:
-        api.close()
 
 
 def payment(entry: dict[str, Any]) -> Payment:

@@ -127,7 +127,7 @@ class Course:
         self._say = say
         self._stuck: list[str] = []
         self._strikes: list[Strike] = []
-        self._targets = Targets(parent(server.gateways[0]), database)
+        self._targets = Targets(parent(server.gateways[0]), database, server.data_dir)
         self._began = time.monotonic()
         self._fire_ms = 0.0
         """When the faults began, on the clients' clock."""
@@ -266,8 +266,7 @@ class Course:
 
     async def _book(self) -> list[Payment] | None:
         """None where this server runs no provider of its own."""
-        pids = self._targets.processes("psp")
-        address = provider.listens_at(pids[0]) if pids else None
+        address = self._targets.provider
         if address is None:
             return None
         return await asyncio.to_thread(provider.read_book, address, self._server.data_dir)

@@ -15,15 +15,17 @@ PICKS = 1 << 16
 
 
 class Kind(str, Enum):
-    """What is done to a target. `lock`: somebody else holds the database's write lock."""
+    """What is done to a target. `lock`: somebody else holds the database's write lock; `mood`: the payment
+    provider fails, delays, repeats, reorders and drops."""
 
     KILL = "kill"
     STOP = "stop"
     LOCK = "lock"
+    MOOD = "mood"
 
 
 class Fault(Struct, frozen=True):
-    """One fault. `at` and `lasts` are seconds: since the faults began, and how long a stop or a lock stands.
+    """One fault. `at` and `lasts` are seconds: since the faults began, and for how long it stands.
 
     `pick` chooses among several processes of one kind: number `pick % count`, by process id.
     """

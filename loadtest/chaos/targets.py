@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from http.client import HTTPException
+from pathlib import Path
 
 import psutil
 from msgspec import Struct
 
+from client_sim.api import ApiError
 from loadtest.bench.machine import descendants
+from loadtest.chaos import provider
 from loadtest.chaos.database import Database
 from loadtest.chaos.schedule import Fault, Kind
 
@@ -20,6 +23,8 @@ PROCESSES = (Kind.KILL, Kind.STOP)
 APPEAR_S = 10.0
 """How long a fault waits for a process that is just being started again."""
 POLL_S = 0.02
+BEHAVE_S = 30.0
+PROVIDER = "psp"
 
 
 def _role(role: str) -> Callable[[str], bool]:
@@ -30,7 +35,7 @@ RULES: dict[str, Callable[[str], bool]] = {
     "gateway": _role("gateway"),
     "backoffice": _role("backoffice"),
     "store": lambda line: "valkey-server" in line or "redis-server" in line,
-    "psp": lambda line: "sandbox-psp" in line,
+    PROVIDER: lambda line: "sandbox-psp" in line,
 }
 """By what a process of each kind is known among the supervisor's descendants."""
 
@@ -46,14 +51,21 @@ class Strike(Struct):
 class Targets:
     """The processes of one server and its database."""
 
-    def __init__(self, supervisor: int, database: Database) -> None:
+    def __init__(self, supervisor: int, database: Database, data_dir: Path) -> None:
         self._supervisor = supervisor
         self._database = database
+        self._data_dir = data_dir
         self._stopped: dict[int, psutil.Process] = {}
+        self._moody = asyncio.Lock()
+        pids = self.processes(PROVIDER)
+        self.provider = provider.listens_at(pids[0]) if pids else None
+        """Where the server's own payment provider listens, across its deaths; None without one."""
 
     def known(self) -> dict[str, tuple[Kind, ...]]:
         """What there is to strike, and how."""
-        found = {name: PROCESSES for name in RULES if self.processes(name)}
+        found: dict[str, tuple[Kind, ...]] = {name: PROCESSES for name in RULES if self.processes(name)}
+        if self.provider is not None:
+            found[PROVIDER] = (*PROCESSES, Kind.MOOD)
         return {**found, DATABASE: tuple(self._database.faults)}
 
     def processes(self, name: str) -> list[int]:
@@ -65,6 +77,8 @@ class Targets:
         """Carry one fault out, to its end; what was done, in words."""
         if fault.target == DATABASE:
             return await self._database.strike(fault)
+        if fault.kind is Kind.MOOD:
+            return await self._upset(fault)
         process = await self._victim(fault)
         if process is None:
             return f"missed: no such process within {APPEAR_S:g} s"
@@ -99,18 +113,37 @@ class Targets:
             with suppress(psutil.NoSuchProcess):  # killed meanwhile
                 process.send_signal(signal.SIGCONT)
 
+    async def _upset(self, fault: Fault) -> str:
+        if self.provider is None:
+            return "missed: there is no provider to upset"
+        async with self._moody:
+            try:
+                await asyncio.to_thread(provider.be_moody, self.provider, self._data_dir, fault.pick)
+                await asyncio.sleep(fault.lasts)
+            finally:
+                await self._behave()
+        return f"seed {fault.pick}"
+
+    async def _behave(self) -> None:
+        """Told again where it was just dying. Raises ApiError, OSError when it does not come back."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + BEHAVE_S
+        while self.provider is not None:
+            try:
+                await asyncio.to_thread(provider.behave, self.provider, self._data_dir)
+            except (OSError, HTTPException, ApiError):
+                if loop.time() > deadline:
+                    raise
+                await asyncio.sleep(POLL_S)
+            else:
+                return
+
     async def calm(self) -> None:
-        """Nothing stands still any more, and the database runs."""
+        """Nothing stands still or is moody any more, and the database runs."""
         for process in list(self._stopped.values()):
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGCONT)
         self._stopped.clear()
         await self._database.mend()
-
-    def alive(self) -> bool:
-        """Whether the supervisor is there: without it nothing comes back."""
-        try:
-            os.kill(self._supervisor, 0)
-        except ProcessLookupError:
-            return False
-        return True
+        if self._moody.locked():
+            await self._behave()

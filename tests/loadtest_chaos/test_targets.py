@@ -40,7 +40,7 @@ def gateways() -> Iterator[list[subprocess.Popen[bytes]]]:
 
 @pytest.fixture
 def targets(tmp_path: Path) -> Targets:
-    return Targets(os.getpid(), FileDatabase(tmp_path))
+    return Targets(os.getpid(), FileDatabase(tmp_path), tmp_path)
 
 
 def test_what_there_is(targets: Targets, gateways: list[subprocess.Popen[bytes]]) -> None:
