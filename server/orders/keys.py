@@ -7,6 +7,7 @@ of them. `{p07}` is the partition's hash tag: all its keys share a slot of a clu
     {p07}:holds               zset: order id by deadline
     {p07}:due                 zset: what the sale clock has to tell, by time
     {p07}:returns             zset: "order payment" whose money goes back, by next attempt
+    {p07}:refunds             zset: refund under way, by when it is taken up
     {p07}:rooms               set: rooms that have pools here
     {p07}:pools:ROOM          set: references of the room's pools
     {p07}:pool:ROOM/REF       hash: one pool's counters and rules
@@ -50,7 +51,18 @@ def new_operation_id() -> str:
 class PartitionKeys:
     """The keys of one partition."""
 
-    __slots__ = ("charges", "due", "holds", "number", "order_prefix", "outbox", "returns", "rooms", "tag")
+    __slots__ = (
+        "charges",
+        "due",
+        "holds",
+        "number",
+        "order_prefix",
+        "outbox",
+        "refunds",
+        "returns",
+        "rooms",
+        "tag",
+    )
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -60,6 +72,7 @@ class PartitionKeys:
         self.due = f"{tag}:due"
         self.returns = f"{tag}:returns"
         self.charges = f"{tag}:charges"
+        self.refunds = f"{tag}:refunds"
         self.rooms = f"{tag}:rooms"
         self.order_prefix = f"{tag}:order:"
 
