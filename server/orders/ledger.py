@@ -166,7 +166,7 @@ class Ledger:
             query = _after(query, cursor, columns.at, columns.id)
         async with self.reading(_READ_SECONDS) as connection:
             found = (await connection.execute(query.limit(limit + 1))).all()
-        page = [msgspec.convert(dict(row._mapping), Action) for row in found[:limit]]
+        page = [msgspec.convert(row, Action, from_attributes=True) for row in found[:limit]]
         return ActionList(actions=page, cursor=f"{page[-1].at}.{page[-1].id}" if len(found) > limit else None)
 
 
