@@ -71,9 +71,7 @@ def _to_an_order(operation: str, summary: str, description: str, body: str | Non
 
 
 def _ship() -> Schema:
-    who = (
-        "For hosts of the order's room and operators. A paid order is on its way. Again changes nothing."
-    )
+    who = "For hosts of the order's room and operators. A paid order is on its way. Again changes nothing."
     return _to_an_order("shipOrder", "Ship an order", who)
 
 

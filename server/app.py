@@ -43,8 +43,8 @@ from server.orders.payments import PaymentDesk
 from server.orders.poller import ChargePoller
 from server.orders.provider import PaymentProvider
 from server.orders.records import decode_order
-from server.orders.sandbox_client import SandboxClient
 from server.orders.refund_sweeper import RefundSweeper
+from server.orders.sandbox_client import SandboxClient
 from server.orders.service import OrderService
 from server.orders.sweeper import HoldSweeper, ReturnSweeper
 from server.rooms.bus import RoomBus

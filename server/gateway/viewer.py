@@ -30,8 +30,8 @@ from schemas.models import User
 from server.fanout.member import Member
 from server.gateway.doorway import Doorway
 from server.gateway.metrics import ERRORS
-from server.orders.newcomers import Visit
 from server.orders.actions import Act
+from server.orders.newcomers import Visit
 from server.orders.service import Outcome
 from server.rooms.live import LiveRoom
 

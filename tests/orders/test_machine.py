@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Callable, Coroutine
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -266,7 +267,8 @@ class PoolMachine(RuleBasedStateMachine):
         async def run() -> int:
             await asyncio.sleep(0.003)
             for keys in self.shop.service.book.partitions:
-                due = dict.fromkeys(await self.client.zrange(keys.refunds, 0, -1), 1)
+                members = cast("list[bytes]", await self.client.zrange(keys.refunds, 0, -1))
+                due = dict.fromkeys(members, 1)
                 if due:
                     await self.client.zadd(keys.refunds, due)
             return await RefundSweeper(self.shop.service, self.client, MACHINE).sweep()
