@@ -8,11 +8,11 @@ import pytest
 
 from schemas.codes import ErrorCode, OrderStatus
 from schemas.models import Order
-from server.orders.changes import PAY_ORDER, RETURN_AFTER_MS
+from server.orders.changes import PAY_ORDER
 from server.orders.lanes import Fate, Unanswered
 from server.orders.outcomes import Outcome
-from server.orders.sweeper import HoldSweeper, ReturnSweeper
-from tests.orders.shop import NO, ROOM, SETTINGS, SHORT, Shop, accepted
+from server.orders.sweeper import HoldSweeper
+from tests.orders.shop import ROOM, SHORT, Shop, accepted
 
 pytestmark = pytest.mark.anyio
 
