@@ -12,11 +12,11 @@ from client_sim.posters import CATALOGUE, Goods
 from client_sim.replica import RoomReplica
 from schemas.codes import RoomStatus
 from schemas.commands import (
-    HostCommand,
     ProductMount,
     ProductPin,
     ProductRestock,
     RoomAnnounce,
+    RoomCommand,
     RoomStart,
     SaleSchedule,
 )
@@ -63,11 +63,11 @@ class Show:
         self._next_pin = 0.0
         self._next_announcement = 0.0
 
-    def steps(self, room: RoomReplica, now: float) -> list[HostCommand]:
+    def steps(self, room: RoomReplica, now: float) -> list[RoomCommand]:
         """What to do now; empty most of the time."""
         if room.status == RoomStatus.ENDED.value:
             return []
-        wanted: list[tuple[str, HostCommand]] = []
+        wanted: list[tuple[str, RoomCommand]] = []
         if room.status == RoomStatus.SCHEDULED.value:
             wanted.append(("start", RoomStart()))
         # What a person took down, paused, pinned or announced meanwhile is theirs: it stays.
@@ -88,7 +88,7 @@ class Show:
         self._asked[key] = now
         return True
 
-    def _restocks(self, room: RoomReplica) -> list[tuple[str, HostCommand]]:
+    def _restocks(self, room: RoomReplica) -> list[tuple[str, RoomCommand]]:
         return [
             (f"restock {goods.sku}", ProductRestock(sku=goods.sku, delta=goods.stock // 2))
             for goods in self._present(room)
@@ -98,7 +98,7 @@ class Show:
     def _present(self, room: RoomReplica) -> list[Goods]:
         return [goods for goods in self._catalogue if goods.sku in room.products]
 
-    def _pin(self, room: RoomReplica, now: float) -> list[tuple[str, HostCommand]]:
+    def _pin(self, room: RoomReplica, now: float) -> list[tuple[str, RoomCommand]]:
         """What is on sale belongs on the screen; otherwise everything gets its turn."""
         if room.pinned not in (None, self._own_pin) and self._own_pin is not None:
             self._own_pin = room.pinned
@@ -119,7 +119,7 @@ class Show:
         self._own_pin = sku
         return [] if sku == room.pinned else [(f"pin {sku}", ProductPin(sku=sku))]
 
-    def _announce(self, room: RoomReplica, now: float) -> list[tuple[str, HostCommand]]:
+    def _announce(self, room: RoomReplica, now: float) -> list[tuple[str, RoomCommand]]:
         if now < self._next_announcement:
             return []
         if room.announcement not in self._said:
@@ -132,7 +132,7 @@ class Show:
         self._said.add(text)
         return [(f"announce {self._announcements}", RoomAnnounce(text=text))]
 
-    def _sale(self, room: RoomReplica, now: float) -> list[tuple[str, HostCommand]]:
+    def _sale(self, room: RoomReplica, now: float) -> list[tuple[str, RoomCommand]]:
         if now < self._next_sale or room.running_sales():
             return []
         present = self._present(room)

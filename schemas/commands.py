@@ -30,6 +30,9 @@ CommandId = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 RequestId = Annotated[str, Meta(min_length=1, max_length=64)]
 OrderId = Annotated[str, Meta(min_length=1, max_length=64)]
 Reason = Annotated[str, Meta(max_length=200)]
+RefundAmount = Annotated[int, Meta(ge=1, le=10**13, description="Integer minor units of the currency.")]
+Why = Annotated[str, Meta(min_length=1, max_length=200)]
+"""A reason that has to be given."""
 
 
 class Hello(Wire, tag="hello", tag_field="type"):
@@ -89,11 +92,17 @@ class OrderCancel(Wire, tag="order.cancel", tag_field="type"):
 
 
 class OrderRefund(Wire, tag="order.refund", tag_field="type"):
-    """Ask for a paid order's money back. Reply: `order.accepted`, then `order.updated`."""
+    """Ask for a paid order's money back. Reply: `order.accepted`, then `order.updated`.
+
+    Without `amount` all that is left. With it a part, and `request_id` beside it: the same `request_id`
+    is the same refund, with other contents it is `request_mismatch`.
+    """
 
     order: OrderId
     reason: Reason = ""
     id: CommandId = 0
+    amount: RefundAmount | None = None
+    request_id: RequestId | None = None
 
 
 class OrderGet(Wire, tag="order.get", tag_field="type"):
@@ -241,10 +250,39 @@ class DanmakuRecall(Wire, tag="danmaku.recall", tag_field="type"):
     id: CommandId = 0
 
 
+class OrderShip(Wire, tag="order.ship", tag_field="type"):
+    """A paid order is on its way. Effect: `order.updated` to its buyer."""
+
+    order: OrderId
+    id: CommandId = 0
+
+
+class OrderDeliver(Wire, tag="order.deliver", tag_field="type"):
+    """A shipped order has arrived. Effect: `order.updated` to its buyer."""
+
+    order: OrderId
+    id: CommandId = 0
+
+
+class RefundApprove(Wire, tag="refund.approve", tag_field="type"):
+    """Give the money of a shipped order back, as its buyer asked. Effect: `order.updated` to its buyer."""
+
+    order: OrderId
+    id: CommandId = 0
+
+
+class RefundDecline(Wire, tag="refund.decline", tag_field="type"):
+    """Do not give it back; the buyer is told why. Effect: `order.updated` to its buyer."""
+
+    order: OrderId
+    reason: Why
+    id: CommandId = 0
+
+
 ViewerCommand = (
     Hello | Ping | DanmakuSend | Like | OrderPlace | OrderPay | OrderCancel | OrderRefund | OrderGet
 )
-HostCommand = (
+RoomCommand = (
     RoomStart
     | RoomPause
     | RoomEnd
@@ -263,12 +301,17 @@ HostCommand = (
     | ViewerKick
     | DanmakuRecall
 )
+"""What hosts and moderators do to a room."""
+ShopCommand = OrderShip | OrderDeliver | RefundApprove | RefundDecline
+"""What hosts do to orders."""
+HostCommand = RoomCommand | ShopCommand
 ControlCommand = ViewerCommand | HostCommand
 Command = ControlCommand
 
 
 HOST_COMMANDS = frozenset(get_args(HostCommand))
 """The classes of `HostCommand`: a look into a set is cheaper than into a union."""
+ROOM_COMMANDS = frozenset(get_args(RoomCommand))
 TYPES: dict[type[msgspec.Struct], str] = {
     kind: str(kind.__struct_config__.tag) for kind in get_args(ControlCommand)
 }

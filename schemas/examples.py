@@ -15,10 +15,12 @@ from schemas.commands import (
     Hello,
     Like,
     OrderCancel,
+    OrderDeliver,
     OrderGet,
     OrderPay,
     OrderPlace,
     OrderRefund,
+    OrderShip,
     Ping,
     ProductMount,
     ProductPin,
@@ -27,6 +29,8 @@ from schemas.commands import (
     ProductUnmount,
     ProductUnpin,
     ProductUpdate,
+    RefundApprove,
+    RefundDecline,
     RoomAnnounce,
     RoomEnd,
     RoomPause,
@@ -65,6 +69,8 @@ from schemas.events import (
     Welcome,
 )
 from schemas.http import (
+    Action,
+    ActionList,
     ErrorBody,
     ErrorResponse,
     Health,
@@ -73,6 +79,8 @@ from schemas.http import (
     PaymentNotice,
     PaymentRecorded,
     Ready,
+    RefundAsk,
+    RefundRefusal,
     RoomCreate,
     RoomList,
 )
@@ -137,6 +145,16 @@ HELD = Order(
     room=ROOM,
 )
 PAID = msgspec.structs.replace(HELD, status=OrderStatus.PAID, version=2)
+ASKED = msgspec.structs.replace(
+    PAID,
+    status=OrderStatus.REFUNDING,
+    version=5,
+    refunded=1500,
+    refunding=8400,
+    shipped_at=NOW + 3_600_000,
+    refund_due_at=NOW + 90_000_000,
+    reason="does not fit",
+)
 SNAPSHOT = RoomSnapshot(
     id=ROOM,
     title="Tea evening",
@@ -161,7 +179,7 @@ _COMMANDS: tuple[Command, ...] = (
     OrderPlace(id=4, request_id=REQUEST, sale=SALE, quantity=1, pay=False),
     OrderPay(id=5, order=ORDER),
     OrderCancel(id=6, order=ORDER),
-    OrderRefund(id=7, order=ORDER, reason="ordered twice"),
+    OrderRefund(id=7, order=ORDER, reason="one cup is chipped", amount=1500, request_id="ann-9b21"),
     OrderGet(id=8, request_id=REQUEST),
     RoomStart(id=20),
     RoomPause(id=21),
@@ -200,6 +218,10 @@ _COMMANDS: tuple[Command, ...] = (
     ViewerUnmute(id=34, user="u9"),
     ViewerKick(id=35, user="u9", duration_ms=86_400_000, reason="spam"),
     DanmakuRecall(id=36, message=MESSAGE),
+    OrderShip(id=37, order=ORDER),
+    OrderDeliver(id=38, order=ORDER),
+    RefundApprove(id=39, order=ORDER),
+    RefundDecline(id=40, order=ORDER, reason="the photograph shows another product"),
 )
 
 _EVENTS: tuple[Event, ...] = (
@@ -215,7 +237,7 @@ _EVENTS: tuple[Event, ...] = (
     Pong(id=1, client_time=NOW - 37, server_time=NOW),
     DanmakuAccepted(id=2, message=MESSAGE),
     OrderAccepted(id=4, order=HELD),
-    OrderUpdated(order=PAID),
+    OrderUpdated(order=ASKED),
     Done(id=24, seq=45),
     Muted(until=NOW + 600_000, reason="spam"),
     Kicked(reason="spam"),
@@ -280,6 +302,23 @@ BODIES: dict[str, msgspec.Struct] = {
     "RoomList": RoomList(rooms=[SNAPSHOT], cursor=None),
     "OrderRecord": _LEDGER_ORDER,
     "OrderList": OrderList(orders=[_LEDGER_ORDER], cursor="MTc5MDAwMDAzMTQ1MA"),
+    "Order": ASKED,
+    "RefundAsk": RefundAsk(amount=1500, request_id="ann-9b21", reason="one cup is chipped"),
+    "RefundRefusal": RefundRefusal(reason="the photograph shows another product"),
+    "ActionList": ActionList(
+        actions=[
+            Action(
+                id="0199aa3f9c1d7d2e9c41f0a6b8d3e777",
+                room=ROOM,
+                actor="h1",
+                role=Role.HOST,
+                action="order.ship",
+                details=f'{{"type":"order.ship","order":"{ORDER}"}}',
+                at=NOW + 3_600_000,
+            )
+        ],
+        cursor=None,
+    ),
     "PaymentNotice": PaymentNotice(
         event="evt_51Qx",
         order=ORDER,

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from schemas.codes import ErrorCode, OrderStatus
+from schemas.codes import ErrorCode, OrderStatus, Role
+from schemas.commands import Reason, RefundAmount, RequestId, Why
 from schemas.models import At, Currency, Id, Money, Order, RoomSnapshot, Timestamp, Url, Wire
 
 SIGNATURE_HEADER = "Miaodan-Signature"
@@ -65,6 +66,39 @@ class OrderList(Wire):
     """A page of orders, newest first. `cursor` asks for the next page; null: this was the last."""
 
     orders: list[OrderRecord]
+    cursor: str | None = None
+
+
+class RefundAsk(Wire):
+    """`POST /api/v1/orders/{order}/refund`. Without `amount` all that is left; with it, `request_id` too."""
+
+    amount: RefundAmount | None = None
+    request_id: RequestId | None = None
+    reason: Reason = ""
+
+
+class RefundRefusal(Wire):
+    """`POST /api/v1/orders/{order}/refund/decline`: why, for the buyer to read."""
+
+    reason: Why
+
+
+class Action(Wire):
+    """What somebody did in a room. `details`: the command without its `id`, as JSON text."""
+
+    id: str
+    room: str
+    actor: str
+    role: Role
+    action: str
+    details: str
+    at: At
+
+
+class ActionList(Wire):
+    """A page of actions, newest first. `cursor` asks for the next page; null: this was the last."""
+
+    actions: list[Action]
     cursor: str | None = None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from schemas.codes import OrderStatus, Role, RoomStatus, SalePhase
 
@@ -88,7 +88,11 @@ class Sale(Wire):
 
 
 class Order(Wire):
-    """An order as its buyer sees it. `version` grows by one at each change."""
+    """An order as its buyer sees it. `version` grows by one at each change.
+
+    `refunding` is what is being given back now, `refund_due_at` when that happens by itself unless the
+    host approves or declines first, `reason` why the order is as it is. Absent: there is none.
+    """
 
     order: str
     request_id: str
@@ -102,6 +106,12 @@ class Order(Wire):
     reserved_at: At
     expires_at: At
     room: str | None = None
+    refunded: Minor = 0
+    refunding: Minor | UnsetType = UNSET
+    refund_due_at: At | UnsetType = UNSET
+    shipped_at: At | UnsetType = UNSET
+    delivered_at: At | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
 
 
 class RoomSnapshot(Wire):

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import sys
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
-from schemas import codes, examples
-from schemas.codes import ErrorCode, OrderStatus
+from schemas import codes, examples, order_operations
 from schemas.components import Schema, components, reference
 from schemas.documents import main
 from schemas.http import (
-    LIST_LIMIT,
-    LIST_LIMIT_MAX,
     MAX_BODY,
     SIGNATURE_HEADER,
-    STATUS,
+    ActionList,
     ErrorResponse,
     Health,
     OrderList,
@@ -25,20 +21,31 @@ from schemas.http import (
     PaymentNotice,
     PaymentRecorded,
     Ready,
+    RefundAsk,
+    RefundRefusal,
     RoomCreate,
     RoomList,
 )
-from schemas.models import RoomSnapshot
+from schemas.models import Order, RoomSnapshot
+from schemas.operations import (
+    NO_TOKEN,
+    STATUSES,
+    TOKEN,
+    TOKEN_OR_GUEST,
+    answer,
+    error,
+    errors,
+    json_of,
+    paging,
+    path,
+    response_name,
+)
 
-_READ = (RoomCreate, PaymentNotice)
-_SAID = (RoomSnapshot, RoomList, OrderRecord, OrderList, PaymentRecorded, ErrorResponse, Health, Ready)
-
-_STATUSES = (400, 401, 403, 404, 409, 413, 503)
-"""What the API answers besides success; the other codes are the sockets' alone."""
-
-_NO_TOKEN: list[Schema] = []
-_TOKEN: list[Schema] = [{"token": []}]
-_TOKEN_OR_GUEST: list[Schema] = [{}, {"token": []}]
+_READ = (RoomCreate, RefundAsk, RefundRefusal, PaymentNotice)
+_SAID = (
+    *(RoomSnapshot, RoomList, Order, OrderRecord, OrderList, ActionList),
+    *(PaymentRecorded, ErrorResponse, Health, Ready),
+)
 
 _DESCRIPTION = f"""\
 Rooms, orders and payment notices of Miaodan. What happens inside a room travels over its WebSockets:
@@ -67,15 +74,15 @@ def document() -> dict[str, Any]:
         "servers": [{"url": "/", "description": "The server this document came from."}],
         "tags": [
             {"name": "rooms", "description": "Making and finding rooms."},
-            {"name": "orders", "description": "Orders, from the ledger."},
+            {"name": "orders", "description": "Orders, from the ledger; and what sellers do to them."},
             {"name": "payments", "description": "What a payment provider tells."},
             {"name": "operations", "description": "Health, metrics and these documents."},
         ],
         "paths": {
             "/api/v1/rooms": {"get": _list_rooms(), "post": _create_room()},
             "/api/v1/rooms/{room}": {"get": _get_room()},
-            "/api/v1/orders": {"get": _list_orders()},
-            "/api/v1/orders/{order}": {"get": _get_order()},
+            "/api/v1/rooms/{room}/actions": {"get": _list_actions()},
+            **order_operations.paths(),
             "/api/v1/payments/webhook": {"post": _payment_webhook()},
             "/api/openapi.json": {"get": _served_document("openapi", "This document.")},
             "/api/asyncapi.json": {
@@ -87,7 +94,7 @@ def document() -> dict[str, Any]:
         },
         "components": {
             "schemas": components(read=_READ, said=_SAID),
-            "responses": {_response_name(status): _error(status) for status in _STATUSES},
+            "responses": {response_name(status): error(status) for status in STATUSES},
             "securitySchemes": {
                 "token": {
                     "type": "http",
@@ -115,11 +122,11 @@ def _create_room() -> Schema:
         "summary": "Create a room",
         "description": "For hosts and operators. The room is `scheduled`; `room.start` on its control socket "
         "makes it live. Without `id` the server chooses one.",
-        "security": _TOKEN,
-        "requestBody": {"required": True, "content": _json("RoomCreate")},
+        "security": TOKEN,
+        "requestBody": {"required": True, "content": json_of("RoomCreate")},
         "responses": {
-            "201": _answer("RoomSnapshot", "The room as it now is."),
-            **_errors(400, 401, 403, 409, 413, 503),
+            "201": answer("RoomSnapshot", "The room as it now is."),
+            **errors(400, 401, 403, 409, 413, 503),
         },
     }
 
@@ -130,9 +137,9 @@ def _list_rooms() -> Schema:
         "tags": ["rooms"],
         "summary": "List live rooms",
         "description": "The rooms that are live and admit the caller.",
-        "security": _TOKEN_OR_GUEST,
-        "parameters": _paging(),
-        "responses": {"200": _answer("RoomList", "A page of rooms."), **_errors(400, 401, 503)},
+        "security": TOKEN_OR_GUEST,
+        "parameters": paging(),
+        "responses": {"200": answer("RoomList", "A page of rooms."), **errors(400, 401, 503)},
     }
 
 
@@ -142,40 +149,25 @@ def _get_room() -> Schema:
         "tags": ["rooms"],
         "summary": "Get a room",
         "description": "For anyone the room admits; without a token where it admits guests.",
-        "security": _TOKEN_OR_GUEST,
-        "parameters": [_path("room", "The room's id.", examples.ROOM)],
-        "responses": {"200": _answer("RoomSnapshot", "The room."), **_errors(400, 401, 403, 404, 503)},
+        "security": TOKEN_OR_GUEST,
+        "parameters": [path("room", "The room's id.", examples.ROOM)],
+        "responses": {"200": answer("RoomSnapshot", "The room."), **errors(400, 401, 403, 404, 503)},
     }
 
 
-def _list_orders() -> Schema:
+def _list_actions() -> Schema:
     return {
-        "operationId": "listOrders",
-        "tags": ["orders"],
-        "summary": "List orders",
-        "description": "A buyer sees their own, a host their room's, an operator all. Read from the ledger, "
-        "which follows the sockets' replies within moments.",
-        "security": _TOKEN,
-        "parameters": [
-            _query("room", {"type": "string"}, "Orders of this room only."),
-            _query(
-                "status", {"enum": [status.value for status in OrderStatus]}, "Orders in this status only."
-            ),
-            *_paging(),
-        ],
-        "responses": {"200": _answer("OrderList", "A page of orders."), **_errors(400, 401, 403, 503)},
-    }
-
-
-def _get_order() -> Schema:
-    return {
-        "operationId": "getOrder",
-        "tags": ["orders"],
-        "summary": "Get an order",
-        "description": "For its buyer, the host of its room, and operators; to others it is `not_found`.",
-        "security": _TOKEN,
-        "parameters": [_path("order", "The order's id.", examples.ORDER)],
-        "responses": {"200": _answer("OrderRecord", "The order."), **_errors(400, 401, 403, 404, 503)},
+        "operationId": "listActions",
+        "tags": ["rooms"],
+        "summary": "List what was done in a room",
+        "description": "For hosts of the room and operators: every control command that was done, by whom "
+        "and when. Read from the ledger.",
+        "security": TOKEN,
+        "parameters": [path("room", "The room's id.", examples.ROOM), *paging()],
+        "responses": {
+            "200": answer("ActionList", "A page of actions."),
+            **errors(400, 401, 403, 503),
+        },
     }
 
 
@@ -199,10 +191,10 @@ def _payment_webhook() -> Schema:
                 "example": examples.SIGNATURE,
             }
         ],
-        "requestBody": {"required": True, "content": _json("PaymentNotice")},
+        "requestBody": {"required": True, "content": json_of("PaymentNotice")},
         "responses": {
-            "200": _answer("PaymentRecorded", "Recorded, now or before."),
-            **_errors(400, 401, 409, 413, 503),
+            "200": answer("PaymentRecorded", "Recorded, now or before."),
+            **errors(400, 401, 409, 413, 503),
         },
     }
 
@@ -212,7 +204,7 @@ def _served_document(name: str, summary: str) -> Schema:
         "operationId": f"get{name.title()}",
         "tags": ["operations"],
         "summary": summary,
-        "security": _NO_TOKEN,
+        "security": NO_TOKEN,
         "responses": {
             "200": {
                 "description": summary,
@@ -227,8 +219,8 @@ def _health() -> Schema:
         "operationId": "getHealth",
         "tags": ["operations"],
         "summary": "Whether the process is alive",
-        "security": _NO_TOKEN,
-        "responses": {"200": _answer("Health", "It is.")},
+        "security": NO_TOKEN,
+        "responses": {"200": answer("Health", "It is.")},
     }
 
 
@@ -242,9 +234,9 @@ def _ready() -> Schema:
             "The store is reachable and the server is not draining. Where its ledger is away or"
             " more than 30 s behind, it is ready and degraded: orders are taken and written there later."
         ),
-        "security": _NO_TOKEN,
+        "security": NO_TOKEN,
         "responses": {
-            "200": _answer("Ready", "Send traffic."),
+            "200": answer("Ready", "Send traffic."),
             "503": {
                 "description": "Send none.",
                 "content": {
@@ -263,71 +255,11 @@ def _metrics() -> Schema:
         "operationId": "getMetrics",
         "tags": ["operations"],
         "summary": "Metrics in the Prometheus text format",
-        "security": _NO_TOKEN,
+        "security": NO_TOKEN,
         "responses": {
             "200": {
                 "description": "Every metric's name begins with `miaodan_`.",
                 "content": {"text/plain": {"schema": {"type": "string"}}},
-            }
-        },
-    }
-
-
-def _path(name: str, description: str, example: str) -> Schema:
-    return {
-        "name": name,
-        "in": "path",
-        "required": True,
-        "description": description,
-        "schema": {"type": "string", "minLength": 1, "maxLength": 64},
-        "example": example,
-    }
-
-
-def _query(name: str, schema: Schema, description: str) -> Schema:
-    return {"name": name, "in": "query", "description": description, "schema": schema}
-
-
-def _paging() -> list[Schema]:
-    limit = {"type": "integer", "minimum": 1, "maximum": LIST_LIMIT_MAX, "default": LIST_LIMIT}
-    return [
-        _query("cursor", {"type": "string"}, "The `cursor` of the page before; none: the first page."),
-        _query("limit", limit, "How many at most."),
-    ]
-
-
-def _json(name: str) -> Schema:
-    """JSON content of a type, with its example."""
-    value = msgspec.to_builtins(examples.BODIES[name])
-    return {"application/json": {"schema": reference(name), "examples": {name: {"value": value}}}}
-
-
-def _answer(name: str, description: str) -> Schema:
-    return {"description": description, "content": _json(name)}
-
-
-def _errors(*statuses: int) -> dict[str, Schema]:
-    return {str(status): {"$ref": f"#/components/responses/{_response_name(status)}"} for status in statuses}
-
-
-def _response_name(status: int) -> str:
-    return HTTPStatus(status).name.title().replace("_", "")
-
-
-def _error(status: int) -> Schema:
-    """The response of a status: every code that travels under it, and an example of each."""
-    found = [code for code in ErrorCode if STATUS[code] == status]
-    return {
-        "description": "; ".join(f"`{code.value}`: {codes.ERROR_MEANING[code]}" for code in found),
-        "content": {
-            "application/json": {
-                "schema": reference("ErrorResponse"),
-                "examples": {
-                    code.value: {
-                        "value": {"error": {"code": code.value, "message": codes.ERROR_MEANING[code]}}
-                    }
-                    for code in found
-                },
             }
         },
     }

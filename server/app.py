@@ -26,10 +26,11 @@ from schemas.events import Dashboard
 from schemas.models import Order, OrderCounts, ProductCounts
 from server.fanout.sender import find_sender
 from server.gateway import demo_tokens, pages
+from server.gateway.callers import error_response
 from server.gateway.clock import StoreClock
 from server.gateway.connection import Socket
 from server.gateway.doorway import Allowance, Doorway
-from server.gateway.http import Api, error_response
+from server.gateway.http import Api
 from server.gateway.server import GatewayServer, configure
 from server.gateway.upkeep import drain, sweep
 from server.ops.health import Probe
@@ -42,6 +43,7 @@ from server.orders.payments import PaymentDesk
 from server.orders.poller import ChargePoller
 from server.orders.provider import PaymentProvider
 from server.orders.records import decode_order
+from server.orders.refund_sweeper import RefundSweeper
 from server.orders.sandbox_client import SandboxClient
 from server.orders.service import OrderService
 from server.orders.sweeper import HoldSweeper, ReturnSweeper
@@ -310,6 +312,7 @@ async def _backoffice(settings: Settings) -> None:
         loop.create_task(HoldSweeper(client, settings.orders).run(), name="hold sweeper"),
         loop.create_task(poller.run(), name="charge poller"),
         loop.create_task(ReturnSweeper(orders, client, settings.orders).run(), name="return sweeper"),
+        loop.create_task(RefundSweeper(orders, client, settings.orders).run(), name="refund sweeper"),
         loop.create_task(SaleClock(room_log, orders, settings.orders).run(), name="sale clock"),
     ]
     collect_seldom()

@@ -145,6 +145,10 @@ class OrderSettings(Struct, kw_only=True, frozen=True):
     """How long a `request_id` is remembered after its user's last order in the room."""
     sweep_ms: Positive = 250
     """How often the back office looks for holds past their deadline."""
+    refund_window_ms: Positive = 7 * 86_400_000
+    """How long after shipping a buyer may ask for a refund."""
+    refund_approval_ms: Positive = 2 * 3_600_000
+    """How long the host may approve or decline one of shipped goods; then it is approved by itself."""
     clock_ms: Positive = 20
     """How often the back office looks for sales that are due."""
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from schemas.codecs import Codec, choose_codec
 from schemas.codes import CLOSE_REASONS, CloseCode, ErrorCode
-from schemas.commands import HOST_COMMANDS, Command, Hello, HostCommand, OrderGet, command_type
+from schemas.commands import ROOM_COMMANDS, Command, Hello, OrderGet, RoomCommand, command_type
 from schemas.events import Done, Error
 from server.fanout.member import Member
 from server.fanout.outbox import Outbox
@@ -24,6 +24,7 @@ from server.gateway.links import CLOSED_LINK, Conduit, QueueLink, Send
 from server.gateway.protocol import EXTENSION, Handover
 from server.gateway.session import Admit, Close, Execute, Phase, Reply, Session
 from server.gateway.viewer import Viewer
+from server.orders.actions import Act
 from server.rooms.decide import Refused as RoomRefused
 from server.rooms.live import LiveRoom
 from server.trust.limits import Bucket
@@ -308,7 +309,7 @@ class Connection:
         viewer = self._viewer
         if viewer is None or isinstance(command, Hello):
             return
-        if isinstance(command, OrderGet) or type(command) in HOST_COMMANDS:
+        if isinstance(command, OrderGet) or type(command) in ROOM_COMMANDS:
             self._start(self._carry_out(command, viewer))
             return
         try:
@@ -320,8 +321,10 @@ class Connection:
         try:
             if isinstance(command, OrderGet):
                 await viewer.look_up(command)
-            elif isinstance(command, HostCommand):
-                seq = await self._door.control.execute(self._room_id, command, self.member.user or "")
+            elif isinstance(command, RoomCommand):
+                actor = self.member.user or ""
+                seq = await self._door.control.execute(self._room_id, command, actor)
+                await self._door.orders.actions.record(self._room_id, Act(actor, self.session.role, command))
                 self._say(Done(id=command.id, seq=seq))
         except RoomRefused as refused:
             viewer.refuse(getattr(command, "id", None), refused.code, refused.message, field=refused.field)

@@ -11,8 +11,8 @@ from starlette.routing import BaseRoute, Route
 
 from schemas.codes import ErrorCode, Role
 from schemas.models import User
+from server.gateway.callers import ApiError, guarded, json_response
 from server.gateway.doorway import Doorway
-from server.gateway.http import ApiError, guarded, json_response
 
 TTL_MS = 12 * 3_600_000
 _USER = re.compile(r"[^\s\x00-\x1f]{1,64}")

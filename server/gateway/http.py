@@ -7,95 +7,29 @@ import time
 from collections.abc import Awaitable, Callable
 
 import msgspec
-import orjson
-from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from schemas.codecs import UNREADABLE, split_error
 from schemas.codes import ErrorCode, OrderStatus, Role
 from schemas.documents import load as load_document
 from schemas.http import (
-    LIST_LIMIT,
-    LIST_LIMIT_MAX,
-    MAX_BODY,
     SIGNATURE_HEADER,
-    STATUS,
-    ErrorBody,
-    ErrorResponse,
     Health,
     Ready,
     RoomCreate,
     RoomList,
 )
 from schemas.models import RoomSnapshot
+from server.gateway.callers import ApiError, Callers, decoded, guarded, json_response, page_of, read_body
 from server.gateway.doorway import Doorway
+from server.gateway.order_desk import OrderDesk
 from server.ops.metrics import exposition
-from server.orders.errors import LedgerError, OrderError
 from server.orders.ledger import Ledger
 from server.orders.payments import PaymentDesk
-from server.rooms.decide import Refused
 from server.trust.roles import may_create
-from server.trust.tokens import BadToken, Identity
-from server.valkey import StoreUnavailable
 
 _ROOM_CREATE = msgspec.json.Decoder(RoomCreate)
-Handler = Callable[[Request], Awaitable[Response]]
-
-
-class ApiError(Exception):
-    """Becomes `{"error": {code, message, field?}}` with the fitting status."""
-
-    def __init__(self, code: ErrorCode, message: str, field: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.field = field
-
-
-def json_response(body: object, status: int = 200) -> Response:
-    """Rendered by orjson from msgspec's built-in types."""
-    content = orjson.dumps(msgspec.to_builtins(body))
-    return Response(content, status, media_type="application/json")
-
-
-def error_response(code: ErrorCode, message: str, field: str | None = None) -> Response:
-    body = ErrorResponse(error=ErrorBody(code=code, message=message, field=field))
-    response = json_response(body, STATUS[code])
-    if code is ErrorCode.UNAUTHORIZED:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    if code in (ErrorCode.UNAVAILABLE, ErrorCode.RATE_LIMITED):
-        response.headers["Retry-After"] = "1"
-    return response
-
-
-def guarded(handler: Handler) -> Handler:
-    """Every failure becomes a typed error; nothing else leaves the API."""
-
-    async def guard(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except (ApiError, Refused, OrderError) as error:
-            return error_response(error.code, error.message, error.field)
-        except (StoreUnavailable, RedisError):
-            return error_response(ErrorCode.UNAVAILABLE, "the store does not answer")
-        except LedgerError:
-            return error_response(ErrorCode.UNAVAILABLE, "the ledger does not answer")
-
-    return guard
-
-
-async def read_body(request: Request) -> bytes:
-    """The body, at most MAX_BODY bytes."""
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY:
-            raise ApiError(ErrorCode.TOO_LARGE, f"the body is larger than {MAX_BODY} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 class Api:
@@ -111,6 +45,7 @@ class Api:
         ledger_ready: Callable[[], Awaitable[bool]],
     ) -> None:
         self._door = door
+        self._callers = Callers(door)
         self._ledger = ledger
         self._desk = desk
         self._store_ready = store_ready
@@ -124,6 +59,7 @@ class Api:
             Route("/api/v1/rooms/{room}", guarded(self.show_room), methods=["GET"]),
             Route("/api/v1/orders", guarded(self.list_orders), methods=["GET"]),
             Route("/api/v1/orders/{order}", guarded(self.show_order), methods=["GET"]),
+            *OrderDesk(self._door, self._callers, self._ledger).routes(),
             Route("/api/v1/payments/webhook", guarded(self.webhook), methods=["POST"]),
             Route("/api/openapi.json", self.openapi, methods=["GET"]),
             Route("/api/asyncapi.json", self.asyncapi, methods=["GET"]),
@@ -132,52 +68,28 @@ class Api:
             Route("/metrics", self.metrics, methods=["GET"]),
         ]
 
-    # ---- who asks ---------------------------------------------------------------------------
-
-    def _identity(self, request: Request) -> Identity | None:
-        header = request.headers.get("authorization")
-        if header is None:
-            return None
-        scheme, _, token = header.partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise ApiError(ErrorCode.UNAUTHORIZED, "expected Authorization: Bearer <token>")
-        try:
-            return self._door.tokens.verify(token.strip(), self._door.clock())
-        except BadToken as bad:
-            raise ApiError(ErrorCode.UNAUTHORIZED, str(bad)) from None
-
-    def _need_identity(self, request: Request) -> Identity:
-        identity = self._identity(request)
-        if identity is None:
-            raise ApiError(ErrorCode.UNAUTHORIZED, "this call needs a token")
-        return identity
-
     # ---- rooms ------------------------------------------------------------------------------
 
     async def create_room(self, request: Request) -> Response:
-        identity = self._need_identity(request)
+        identity = self._callers.need_identity(request)
         if not may_create(identity, identity.room):
             raise ApiError(ErrorCode.FORBIDDEN, "only a host or an operator creates rooms")
-        try:
-            wanted = _ROOM_CREATE.decode(await read_body(request))
-        except UNREADABLE as error:
-            message, field = split_error(error)
-            raise ApiError(ErrorCode.INVALID, message, field) from None
+        wanted = await decoded(request, _ROOM_CREATE)
         if not may_create(identity, wanted.id):
             raise ApiError(ErrorCode.FORBIDDEN, "this token may not create that room")
         state = await self._door.room_log.create(wanted, identity.user, self._door.clock())
         return json_response(state.snapshot(), 201)
 
     async def list_rooms(self, request: Request) -> Response:
-        cursor, limit = self._page(request)
-        identity = self._identity(request)
+        cursor, limit = page_of(request)
+        identity = self._callers.identity(request)
         rooms, following = await self._door.room_log.live(cursor, limit)
         shown = [room for room in rooms if room.guests or identity is not None]
         return json_response(RoomList(rooms=[await self._current(room) for room in shown], cursor=following))
 
     async def show_room(self, request: Request) -> Response:
         room_id = request.path_params["room"]
-        identity = self._identity(request)
+        identity = self._callers.identity(request)
         state = await self._door.room_log.load(room_id)
         if state is None:
             raise ApiError(ErrorCode.NOT_FOUND, "no such room")
@@ -205,15 +117,15 @@ class Api:
     # ---- orders -----------------------------------------------------------------------------
 
     async def list_orders(self, request: Request) -> Response:
-        identity = self._need_identity(request)
+        identity = self._callers.need_identity(request)
         room = request.query_params.get("room")
         status = self._status(request)
-        cursor, limit = self._page(request)
+        cursor, limit = page_of(request)
         user: str | None = identity.user
         if identity.role is Role.OPERATOR:
             user = None
         elif identity.role is Role.HOST and room is not None:
-            await self._must_host(identity, room)
+            await self._callers.must_host(identity, room)
             user = None
         if identity.room is not None:
             if room not in (None, identity.room):
@@ -226,25 +138,15 @@ class Api:
         return json_response(found)
 
     async def show_order(self, request: Request) -> Response:
-        identity = self._need_identity(request)
+        identity = self._callers.need_identity(request)
         record = await self._ledger.order(request.path_params["order"])
         if record is None:
             raise ApiError(ErrorCode.NOT_FOUND, "no such order")
         if identity.role is not Role.OPERATOR and record.user != identity.user:
             hosted = identity.role is Role.HOST and record.room is not None
-            if not hosted or not await self._hosts(identity, record.room or ""):
+            if not hosted or not await self._callers.hosts(identity, record.room or ""):
                 raise ApiError(ErrorCode.NOT_FOUND, "no such order")
         return json_response(record)
-
-    async def _must_host(self, identity: Identity, room: str) -> None:
-        if not await self._hosts(identity, room):
-            raise ApiError(ErrorCode.FORBIDDEN, "not a host of this room", "room")
-
-    async def _hosts(self, identity: Identity, room: str) -> bool:
-        if identity.room is not None:
-            return identity.room == room
-        state = await self._door.room_log.load(room)
-        return state is not None and identity.user in state.snapshot().hosts
 
     # ---- payments ---------------------------------------------------------------------------
 
@@ -286,13 +188,6 @@ class Api:
         return Response(content, media_type=media_type)
 
     # ---- query parameters -------------------------------------------------------------------
-
-    @staticmethod
-    def _page(request: Request) -> tuple[str | None, int]:
-        text = request.query_params.get("limit", str(LIST_LIMIT))
-        if len(text) > 4 or not text.isascii() or not text.isdigit() or not 1 <= int(text) <= LIST_LIMIT_MAX:
-            raise ApiError(ErrorCode.INVALID, f"expected a whole number from 1 to {LIST_LIMIT_MAX}", "limit")
-        return request.query_params.get("cursor") or None, int(text)
 
     @staticmethod
     def _status(request: Request) -> OrderStatus | None:

@@ -1,4 +1,7 @@
-"""What a viewer may do in a room: speak, like, buy. Orders answer through callbacks, nothing waits."""
+"""What a viewer may do in a room (speak, like, buy), and a host to its orders.
+
+Orders answer through callbacks, nothing waits.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,23 @@ from schemas.commands import (
     DanmakuSend,
     Like,
     OrderCancel,
+    OrderDeliver,
     OrderGet,
     OrderPay,
     OrderPlace,
     OrderRefund,
+    OrderShip,
+    RefundApprove,
+    RefundDecline,
+    ShopCommand,
     command_type,
 )
-from schemas.events import Danmaku, DanmakuAccepted, Error, OrderAccepted, OrderUpdated
+from schemas.events import Danmaku, DanmakuAccepted, Done, Error, OrderAccepted, OrderUpdated
 from schemas.models import User
 from server.fanout.member import Member
 from server.gateway.doorway import Doorway
 from server.gateway.metrics import ERRORS
+from server.orders.actions import Act
 from server.orders.newcomers import Visit
 from server.orders.service import Outcome
 from server.rooms.live import LiveRoom
@@ -79,6 +88,8 @@ class Viewer:
                 self._place(command)
             case OrderPay() | OrderCancel() | OrderRefund():
                 self._change(command)
+            case OrderShip() | OrderDeliver() | RefundApprove() | RefundDecline():
+                self._manage(command)
             case _:
                 raise TypeError(f"{command_type(command)} is not carried out here")
 
@@ -169,8 +180,22 @@ class Viewer:
                 orders.pay(room, user, order, done)
             case OrderCancel(order=order):
                 orders.cancel(room, user, order, done)
-            case OrderRefund(order=order, reason=reason):
-                orders.refund(room, user, order, reason, done)
+            case OrderRefund(amount=amount, request_id=request_id):
+                if amount is not None and request_id is None:
+                    message = "a refund of a part needs one: asked again it is the same refund"
+                    self.refuse(command.id, ErrorCode.INVALID, message, field="request_id")
+                else:
+                    orders.refund(room, user, command, done)
+
+    def _manage(self, command: ShopCommand) -> None:
+        def done(outcome: Outcome) -> None:
+            if outcome.code is None:
+                self._reply(Done(id=command.id, seq=0))
+            else:
+                wait = outcome.retry_after_ms
+                self.refuse(command.id, outcome.code, outcome.message, retry_after_ms=wait)
+
+        self._door.orders.manage(self._room.id, Act(self._user.id, self._user.role, command), done)
 
     def _answer(self, command_id: int, outcome: Outcome) -> None:
         if outcome.code is None and outcome.order is not None:

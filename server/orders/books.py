@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import cast
 
+import msgspec
 from msgspec import Struct, field
 from redis.asyncio import Redis
 from sqlalchemy import func, select
@@ -26,6 +27,7 @@ from server.orders.tables import order_history, orders, parked_entries, stock_mo
 PoolName = tuple[str, str]
 """Room and pool reference."""
 _CHUNK = 500
+_decode_refunds = msgspec.json.Decoder(dict[str, int]).decode
 
 
 class StorePool(Struct):
@@ -42,6 +44,7 @@ class StoreBooks(Struct):
     holds: int
     overdue: int
     returns: int
+    """Payments without an order, and refunds that wait for their approval or their money."""
     entries: list[Entry]
     unread: int
     """Outbox entries that no script of ours wrote."""
@@ -56,6 +59,7 @@ async def read_store(client: Redis, book: KeyBook, partition: PartitionKeys, now
             pipeline.zcard(partition.holds)
             pipeline.zcount(partition.holds, 0, now)
             pipeline.zcard(partition.returns)
+            pipeline.zcard(partition.refunds)
             pipeline.xrange(partition.outbox)
             for room in {room for room, _ in names}:
                 pipeline.scard(book.room(room).pools)
@@ -65,11 +69,11 @@ async def read_store(client: Redis, book: KeyBook, partition: PartitionKeys, now
                 pipeline.hgetall(keys.units)
             found = await pipeline.execute()
         rooms = {room for room, _ in names}
-        counted, pools = found[5 : 5 + len(rooms)], found[5 + len(rooms) :]
+        counted, pools = found[6 : 6 + len(rooms)], found[6 + len(rooms) :]
         if found[0] == len(rooms) and sum(counted) == len(names):
             break  # no pool came into being between the two reads
     entries, unread = [], 0
-    for _, fields in found[4]:
+    for _, fields in found[5]:
         try:
             entries.append(decode_entry(fields))
         except ValueError:
@@ -84,7 +88,7 @@ async def read_store(client: Redis, book: KeyBook, partition: PartitionKeys, now
         },
         holds=found[1],
         overdue=found[2],
-        returns=found[3],
+        returns=found[3] + found[4],
         entries=entries,
         unread=unread,
     )
@@ -111,7 +115,10 @@ class LedgerPool(Struct):
     units: dict[str, int] = field(default_factory=dict)
 
     def add(self, user: str, status: OrderStatus, count: int, quantity: int, amount: int) -> None:
-        """`count` orders of one user in one status, or with minus signs their leaving it."""
+        """`count` orders of one user in one status, or with minus signs their leaving it.
+
+        `amount`: what they brought in, refunds taken off.
+        """
         if status in HOLDING:
             self.held += quantity
             self.orders_reserved += count
@@ -160,6 +167,11 @@ class LedgerBooks:
         for room, pool, user, status, count, quantity, amount in await self._connection.execute(sums):
             # PostgreSQL adds big integers up as decimals.
             self.pool(room, pool).add(user, OrderStatus(status), count, int(quantity), int(amount))
+        given_back = select(orders.c.room, orders.c.pool, orders.c.refunds).where(
+            orders.c.refunds.is_not(None), orders.c.status.in_([status.value for status in SOLD])
+        )
+        for room, pool, refunds in await self._connection.execute(given_back):
+            self.pool(room, pool).revenue -= _refunded(refunds)
         movements = stock_movements.c
         given = select(movements.room, movements.pool, func.sum(movements.delta)).group_by(
             movements.room, movements.pool
@@ -183,7 +195,7 @@ class LedgerBooks:
                     latest[record.order] = record
         added = 0
         for some in _chunks(list(latest)):
-            query = select(orders.c.order_id, orders.c.version, orders.c.status).where(
+            query = select(orders.c.order_id, orders.c.version, orders.c.status, orders.c.refunds).where(
                 orders.c.order_id.in_(some)
             )
             known_rows = {row[0]: row for row in await self._connection.execute(query)}
@@ -195,8 +207,10 @@ class LedgerBooks:
                 pool = self.pool(record.room, record.pool)
                 if row is not None:
                     before = OrderStatus(row.status)
-                    pool.add(record.user, before, -1, -record.quantity, -record.amount)
-                pool.add(record.user, record.status, 1, record.quantity, record.amount)
+                    brought_in = record.amount - _refunded(row.refunds)
+                    pool.add(record.user, before, -1, -record.quantity, -brought_in)
+                brings_in = record.amount - record.refunded
+                pool.add(record.user, record.status, 1, record.quantity, brings_in)
         for some in _chunks(list(moves)):
             written = select(stock_movements.c.id).where(stock_movements.c.id.in_(some))
             known_moves = {row[0] for row in await self._connection.execute(written)}
@@ -242,6 +256,11 @@ class LedgerBooks:
     async def parked(self) -> int:
         """Entries put aside."""
         return int(await self._connection.scalar(select(func.count()).select_from(parked_entries)) or 0)
+
+
+def _refunded(refunds: str | None) -> int:
+    """Minor units, of an order's column."""
+    return sum(_decode_refunds(refunds).values()) if refunds else 0
 
 
 def _chunks(names: list[str]) -> Iterable[list[str]]:

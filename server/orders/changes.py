@@ -20,7 +20,7 @@ from server.orders.lanes import Fate, Unanswered
 from server.orders.lifecycle import Action, sources, target
 from server.orders.pipe import call_script
 from server.orders.records import StoredOrder, decode_stored
-from server.orders.scripts import CHARGE, PAY, REFUND, RELEASE
+from server.orders.scripts import CHARGE, PAY, RELEASE
 from server.valkey import Script
 
 RETURN_AFTER_MS = 15_000
@@ -80,8 +80,6 @@ class Operation(Struct, frozen=True):
 _LATE = next(iter(sources(Action.PAY_LATE))).value
 PAY_ORDER = Operation(Action.PAY, PAY, (_LATE, RETURN_AFTER_MS))
 CANCEL_ORDER = Operation(Action.CANCEL, RELEASE, (0, 0))
-BEGIN_REFUND = Operation(Action.REFUND, REFUND, (0, RETURN_AFTER_MS))
-FINISH_REFUND = Operation(Action.REFUNDED, REFUND, (1, RETURN_AFTER_MS))
 
 
 def open_charge(look_ms: int) -> Operation:
@@ -136,11 +134,6 @@ def pay_change(record: StoredOrder, payment: str, charge: int = 0) -> Change:
 
 def release_change(record: StoredOrder, reason: str) -> Change:
     return Change(record, (reason,))
-
-
-def refund_change(record: StoredOrder, reason: str) -> Change:
-    payment = record.payment or ""
-    return Change(record, (reason, str(-record.amount), owed_for(record, payment).member))
 
 
 class Changes:

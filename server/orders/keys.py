@@ -7,6 +7,7 @@ of them. `{p07}` is the partition's hash tag: all its keys share a slot of a clu
     {p07}:holds               zset: order id by deadline
     {p07}:due                 zset: what the sale clock has to tell, by time
     {p07}:returns             zset: "order payment" whose money goes back, by next attempt
+    {p07}:refunds             zset: refund under way, by when it is taken up
     {p07}:rooms               set: rooms that have pools here
     {p07}:verified            string: the store process under which this was checked against the ledger
     {p07}:rebuild             string: who may rebuild the partition now
@@ -60,6 +61,7 @@ class PartitionKeys:
         "order_prefix",
         "outbox",
         "rebuild",
+        "refunds",
         "returns",
         "rooms",
         "tag",
@@ -74,6 +76,7 @@ class PartitionKeys:
         self.due = f"{tag}:due"
         self.returns = f"{tag}:returns"
         self.charges = f"{tag}:charges"
+        self.refunds = f"{tag}:refunds"
         self.rooms = f"{tag}:rooms"
         self.verified = f"{tag}:verified"
         self.rebuild = f"{tag}:rebuild"

@@ -11,17 +11,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, func, or_, select
+import msgspec
+from msgspec import UNSET
+from sqlalchemy import Column, Select, and_, delete, func, or_, select
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.codes import OrderStatus
-from schemas.http import OrderList, OrderRecord
+from schemas.http import Action, ActionList, OrderList, OrderRecord
 from server.orders.database import Database
 from server.orders.entries import Entry
 from server.orders.metrics import LEDGER_ROWS
+from server.orders.records import Refund
 from server.orders.statements import EntryId, Parked, rows_of, write_rows
-from server.orders.tables import checkpoints, order_history, orders, parked_entries
+from server.orders.tables import checkpoints, control_actions, order_history, orders, parked_entries
 
 _READ_SECONDS = 5.0
 _WRITE_SECONDS = 30.0
@@ -130,7 +133,7 @@ class Ledger:
         if status is not None:
             query = query.where(orders.c.status == status.value)
         if cursor is not None:
-            query = _after(query, cursor)
+            query = _after(query, cursor, orders.c.reserved_at, orders.c.order_id)
         async with self.reading(_READ_SECONDS) as connection:
             found = (await connection.execute(query.limit(limit + 1))).all()
         page = [_record(row) for row in found[:limit]]
@@ -154,17 +157,28 @@ class Ledger:
             rows = (await connection.execute(query)).all()
         return [(version, OrderStatus(status), at) for version, status, at in rows]
 
+    async def actions(self, room: str, *, cursor: str | None = None, limit: int = 50) -> ActionList:
+        """What was done in a room, the latest first. Raises ValueError for a bad cursor."""
+        columns = control_actions.c
+        query = select(control_actions).where(columns.room == room)
+        query = query.order_by(columns.at.desc(), columns.id.desc())
+        if cursor is not None:
+            query = _after(query, cursor, columns.at, columns.id)
+        async with self.reading(_READ_SECONDS) as connection:
+            found = (await connection.execute(query.limit(limit + 1))).all()
+        page = [msgspec.convert(row, Action, from_attributes=True) for row in found[:limit]]
+        return ActionList(actions=page, cursor=f"{page[-1].at}.{page[-1].id}" if len(found) > limit else None)
 
-def _after(query: Select[Any], cursor: str) -> Select[Any]:
+
+def _after(query: Select[Any], cursor: str, at: Column[Any], id: Column[Any]) -> Select[Any]:
     found = re.fullmatch(r"(\d{1,16})\.([0-9A-Za-z-]{1,64})", cursor, re.ASCII)
     if found is None:
         raise ValueError("not a cursor of this list")
-    at, order = int(found[1]), found[2]
-    same = and_(orders.c.reserved_at == at, orders.c.order_id < order)
-    return query.where(or_(orders.c.reserved_at < at, same))
+    return query.where(or_(at < int(found[1]), and_(at == int(found[1]), id < found[2])))
 
 
 def _record(row: Row[Any]) -> OrderRecord:
+    refund = msgspec.json.decode(row.refund, type=Refund) if row.refund else None
     return OrderRecord(
         order=row.order_id,
         request_id=row.request_id,
@@ -180,4 +194,10 @@ def _record(row: Row[Any]) -> OrderRecord:
         room=row.room,
         user=row.user_id,
         updated_at=row.updated_at,
+        refunded=sum(msgspec.json.decode(row.refunds, type=dict[str, int]).values()) if row.refunds else 0,
+        refunding=UNSET if refund is None else refund.amount,
+        refund_due_at=UNSET if refund is None or refund.approved else refund.due,
+        shipped_at=UNSET if row.shipped_at is None else row.shipped_at,
+        delivered_at=UNSET if row.delivered_at is None else row.delivered_at,
+        reason=row.reason or UNSET,
     )

@@ -1,7 +1,8 @@
 """The life of an order, as a plain object: what may follow what, and which version that makes.
 
     reserved -> paid -> shipped -> delivered
-       |          `-------`---------`--> refunding -> refunded
+       |          `-------`---------`--> refunding -> refunded (all of it was given back)
+       |                                     `-> where it came from (a part was, or the host declined)
        |-> cancelled
        `-> expired -> paid (a late payment that still found stock)
 
@@ -26,10 +27,14 @@ class Action(Enum):
     SHIP = "ship"
     DELIVER = "deliver"
     REFUND = "refund"
+    APPROVE = "approve"
+    DECLINE = "decline"
+    PARTLY_REFUNDED = "partly_refunded"
     REFUNDED = "refunded"
 
 
-_TABLE: dict[Action, tuple[frozenset[OrderStatus], OrderStatus]] = {
+_REFUNDING = frozenset({OrderStatus.REFUNDING})
+_TABLE: dict[Action, tuple[frozenset[OrderStatus], OrderStatus | None]] = {
     Action.PAY: (frozenset({OrderStatus.RESERVED}), OrderStatus.PAID),
     Action.PAY_LATE: (frozenset({OrderStatus.EXPIRED}), OrderStatus.PAID),
     Action.CANCEL: (frozenset({OrderStatus.RESERVED}), OrderStatus.CANCELLED),
@@ -40,8 +45,12 @@ _TABLE: dict[Action, tuple[frozenset[OrderStatus], OrderStatus]] = {
         frozenset({OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED}),
         OrderStatus.REFUNDING,
     ),
-    Action.REFUNDED: (frozenset({OrderStatus.REFUNDING}), OrderStatus.REFUNDED),
+    Action.APPROVE: (_REFUNDING, OrderStatus.REFUNDING),
+    Action.DECLINE: (_REFUNDING, None),
+    Action.PARTLY_REFUNDED: (_REFUNDING, None),
+    Action.REFUNDED: (_REFUNDING, OrderStatus.REFUNDED),
 }
+"""Sources and target of each; None: back to the status before the refund."""
 
 HOLDING = frozenset({OrderStatus.RESERVED})
 """Units count as held."""
@@ -71,29 +80,40 @@ def sources(action: Action) -> frozenset[OrderStatus]:
 
 
 def target(action: Action) -> OrderStatus:
-    """The status `action` leads to."""
-    return _TABLE[action][1]
+    """The status `action` always leads to. Raises ValueError for one that leads back."""
+    after = _TABLE[action][1]
+    if after is None:
+        raise ValueError(f"{action.value} leads back to where the order was")
+    return after
 
 
-def check(action: Action, status: OrderStatus) -> OrderStatus:
-    """The status after `action`. Raises NotAllowed."""
+def check(action: Action, status: OrderStatus, back: OrderStatus | None = None) -> OrderStatus:
+    """The status after `action`; `back` is the one before the refund. Raises NotAllowed."""
     expected, after = _TABLE[action]
     if status not in expected:
         raise NotAllowed(action, expected, status)
+    after = after or back
+    if after is None:
+        raise ValueError(f"{action.value} leads back, and nobody said where")
     return after
 
 
 class OrderLife:
     """One order's status and version; `apply` moves both."""
 
-    __slots__ = ("status", "version")
+    __slots__ = ("back", "status", "version")
 
     def __init__(self, status: OrderStatus = OrderStatus.RESERVED, version: int = 1) -> None:
         self.status = status
         self.version = version
+        self.back: OrderStatus | None = None
+        """The status before the refund under way."""
 
     def apply(self, action: Action) -> OrderStatus:
         """The new status; the version grows by one. Raises NotAllowed and stays as it was."""
-        self.status = check(action, self.status)
+        before = self.status
+        self.status = check(action, before, self.back)
+        if action is Action.REFUND:
+            self.back = before
         self.version += 1
         return self.status

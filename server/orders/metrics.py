@@ -62,6 +62,16 @@ CHARGES_OLDEST = Gauge(
     "Age of the oldest open charge that the poller has looked at; 0 when there is none.",
     multiprocess_mode="livemax",
 )
+REFUNDS = Counter(
+    "miaodan_orders_refunds_total",
+    "Refunds: begun, approved, approved_by_time, declined, done; attempts at them: refused, no_answer.",
+    ["result"],
+)
+ACTIONS = Counter(
+    "miaodan_orders_control_actions_total",
+    "Control commands that were done: written to the audit trail, lost to it.",
+    ["result"],
+)
 PAYING = Gauge(
     "miaodan_orders_paying", "Payments and refunds under way or waiting.", multiprocess_mode="livesum"
 )

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 
 from schemas.models import Order
+from server.orders.amendments import Amendments
 from server.orders.changes import Change, Changed, Changes, Operation, deliver, fail
 from server.orders.keys import KeyBook, PartitionKeys
 from server.orders.lanes import Fate, Lane, Unanswered
@@ -42,6 +43,7 @@ class Partition:
         self._settings = settings
         self._keys = keys
         self._changes = Changes(client, book, keys, settings.request_ttl_ms)
+        self._amendments = Amendments(client, book, keys, settings.request_ttl_ms)
         self._change_lanes: dict[str, Lane[Change]] = {}
         self._reservations = Reservations(
             client,
@@ -77,8 +79,20 @@ class Partition:
 
     async def carry(self, operation: Operation, change: Change) -> Changed:
         """One change, in a batch with those beside it. Raises Unanswered."""
+
+        async def call(changes: list[Change]) -> list[Changed]:
+            return await self._changes.run(operation, changes)
+
+        return await self._put(self._change_lane(operation.name, call), change)
+
+    async def amend(self, change: Change) -> Changed:
+        """One amendment, in a batch with those beside it. Raises Unanswered."""
+        return await self._put(self._change_lane("amend", self._amendments.run), change)
+
+    @staticmethod
+    async def _put(lane: Lane[Change], change: Change) -> Changed:
         change.answer = asyncio.get_running_loop().create_future()
-        fate = self._change_lane(operation).put(change)
+        fate = lane.put(change)
         if fate is not None:
             raise Unanswered(fate)
         return await change.answer
@@ -111,16 +125,13 @@ class Partition:
             if lane is not None:
                 yield lane
 
-    def _change_lane(self, operation: Operation) -> Lane[Change]:
-        lane = self._change_lanes.get(operation.name)
+    def _change_lane(
+        self, name: str, call: Callable[[list[Change]], Awaitable[list[Changed]]]
+    ) -> Lane[Change]:
+        lane = self._change_lanes.get(name)
         if lane is None:
-
-            async def call(changes: list[Change]) -> list[Changed]:
-                return await self._changes.run(operation, changes)
-
             queue = Line[Change](self._settings.queue)
-            lane = self._lane(operation.name, queue, call, deliver, fail)
-            self._change_lanes[operation.name] = lane
+            lane = self._change_lanes[name] = self._lane(name, queue, call, deliver, fail)
         return lane
 
     def _lane(

@@ -6,7 +6,7 @@ Amounts are computed here (`price * quantity`, integer minor units) and nowhere 
 from __future__ import annotations
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from schemas.codes import ErrorCode, OrderStatus
 from schemas.models import Order
@@ -64,7 +64,10 @@ class StoredOrder(Struct, frozen=True, kw_only=True):
     delivered_at: int | None = None
     refund: Refund | None = None
     refunds: dict[str, int] = msgspec.field(default_factory=dict)
-    """Finished ones: id -> minor units. (A dictionary: the scripts write an empty list as one.)"""
+    """Finished ones: id -> minor units given back, 0 where the host declined.
+
+    (A dictionary: the scripts write an empty list as one.)
+    """
 
     @property
     def refunded(self) -> int:
@@ -87,6 +90,7 @@ class StoredOrder(Struct, frozen=True, kw_only=True):
         return f"sku/{self.sku}"
 
     def to_wire(self) -> Order:
+        refund = self.refund
         return Order(
             order=self.order,
             request_id=self.request_id,
@@ -100,6 +104,12 @@ class StoredOrder(Struct, frozen=True, kw_only=True):
             reserved_at=self.reserved_at,
             expires_at=self.expires_at,
             room=self.room,
+            refunded=self.refunded if self.refunds else 0,
+            refunding=UNSET if refund is None else refund.amount,
+            refund_due_at=UNSET if refund is None or refund.approved else refund.due,
+            shipped_at=UNSET if self.shipped_at is None else self.shipped_at,
+            delivered_at=UNSET if self.delivered_at is None else self.delivered_at,
+            reason=self.reason or UNSET,
         )
 
 

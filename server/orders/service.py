@@ -13,8 +13,18 @@ import structlog
 from redis.asyncio import Redis
 
 from schemas.codes import ErrorCode, OrderStatus
-from schemas.commands import OrderPlace
+from schemas.commands import (
+    OrderDeliver,
+    OrderPlace,
+    OrderRefund,
+    OrderShip,
+    RefundApprove,
+    RefundDecline,
+)
 from schemas.models import Order
+from server.orders.actions import Act, ActionLog
+from server.orders.aftersales import RefundRequest, RefundRules
+from server.orders.amending import Amender
 from server.orders.cashier import Cashier
 from server.orders.changes import Change, Changed, Code, Operation
 from server.orders.errands import Errands
@@ -57,7 +67,10 @@ class OrderService(StockPools):
     ) -> None:
         super().__init__(client, settings)
         self.cashier = Cashier(client, self.book, payments, settings, terms or PaymentSettings(), self._carry)
-        self.refunds = RefundDesk(payments, self._carry)
+        self._amender = Amender(client, self._amend)
+        rules = RefundRules(settings.refund_window_ms, settings.refund_approval_ms)
+        self.refunds = RefundDesk(payments, self._amender, rules)
+        self.actions = ActionLog(client, self.book)
         self._errands = Errands(_ERRANDS, settings.queue)
         self._partitions: dict[int, Partition] = {}
         self.local = LocalAnswers(self.book, settings)
@@ -172,21 +185,51 @@ class OrderService(StockPools):
         """Give a held order up."""
         self._on_order(room, user, order_id, done, self.cashier.cancel)
 
-    def refund(self, room: str, user: str, order_id: str, reason: str, done: Done) -> None:
-        """Give a paid order back."""
-        self._on_order(room, user, order_id, done, lambda record: self.refunds.refund(record, reason))
+    def refund(self, room: str, user: str, command: OrderRefund, done: Done) -> None:
+        """Give a paid order back, or ask for that."""
+        request = RefundRequest(
+            actor=user, reason=command.reason, amount=command.amount, request_id=command.request_id
+        )
+        self._on_order(room, user, command.order, done, lambda record: self.refunds.ask(record, request))
+
+    def manage(self, room: str, act: Act, done: Done) -> None:
+        """What a host does to an order of the room, whoever bought it."""
+
+        async def work(record: StoredOrder) -> Outcome:
+            match act.command:
+                case OrderShip():
+                    return await self._amender.ship(record, act)
+                case OrderDeliver():
+                    return await self._amender.deliver(record, act)
+                case RefundApprove():
+                    return await self.refunds.approve(record, act)
+                case RefundDecline(reason=reason):
+                    return await self.refunds.decline(record, reason, act)
+                case OrderRefund(reason=reason, amount=amount, request_id=request_id):
+                    request = RefundRequest(
+                        actor=act.actor, by_host=True, reason=reason, amount=amount, request_id=request_id
+                    )
+                    return await self.refunds.ask(record, request, act)
+                case other:
+                    raise TypeError(f"{type(other).__name__} does nothing to an order")
+
+        order: str = getattr(act.command, "order", "")
+        self._on_order(room, None, order, done, work)
 
     def _on_order(
         self,
         room: str,
-        user: str,
+        buyer: str | None,
         order_id: str,
         done: Done,
         work: Callable[[StoredOrder], Awaitable[Outcome]],
     ) -> None:
+        """`buyer` None: whoever's it is."""
+        user = buyer or ""
+
         async def run() -> Outcome:
             record = await self.stored(order_id)
-            if record is None or record.room != room or record.user != user:
+            if record is None or record.room != room or buyer not in (None, record.user):
                 return refused(ErrorCode.NOT_FOUND, "no such order", user)
             return await work(record)
 
@@ -272,11 +315,7 @@ class OrderService(StockPools):
         keys = self.book.of_order(change.record.order)
         if keys is None:
             raise ValueError(f"not an order's id: {change.record.order!r}")
-        changed = await self._partition(keys).carry(operation, change)
-        record = changed.record
-        if changed.code is Code.DONE and record is not None and record.status is OrderStatus.REFUNDED:
-            await self._all_came_back(record)
-        return changed
+        return await self._partition(keys).carry(operation, change)
 
     async def _all_came_back(self, record: StoredOrder) -> None:
         """What was refunded in full does not count as paid with one tap."""
@@ -284,6 +323,16 @@ class OrderService(StockPools):
             await self.cashier.cap.give_back_order(record.user, record.order)
         except StoreUnavailable as error:
             log.warning("a refunded payment still counts as one tap's", order=record.order, error=str(error))
+
+    async def _amend(self, change: Change) -> Changed:
+        keys = self.book.of_order(change.record.order)
+        if keys is None:
+            raise ValueError(f"not an order's id: {change.record.order!r}")
+        changed = await self._partition(keys).amend(change)
+        record = changed.record
+        if changed.code is Code.DONE and record is not None and record.status is OrderStatus.REFUNDED:
+            await self._all_came_back(record)
+        return changed
 
     def _partition(self, keys: PartitionKeys) -> Partition:
         found = self._partitions.get(keys.number)

@@ -121,7 +121,8 @@ class ReturnSweeper:
                 and record.payment == owed.payment
                 and record.status is OrderStatus.REFUNDING
             ):
-                await self._service.refunds.finish(record)
+                await self._service.refunds.resume(record)
+                await self._client.zrem(partition.returns, member)
             elif record is not None and record.payment == owed.payment and record.status in _KEEPS:
                 await self._client.zrem(partition.returns, member)
             else:

@@ -16,11 +16,11 @@ from uuid_utils import uuid7
 
 from schemas.codes import ErrorCode
 from schemas.commands import (
-    HostCommand,
     ProductMount,
     ProductRestock,
     ProductUnmount,
     ProductUpdate,
+    RoomCommand,
     RoomEnd,
     SaleCancel,
     SaleSchedule,
@@ -56,7 +56,7 @@ class RoomControl:
         self._pools = pools
         self._moderation = Moderation(client)
 
-    async def execute(self, room: str, command: HostCommand, actor: str) -> int:
+    async def execute(self, room: str, command: RoomCommand, actor: str) -> int:
         """Do `command` of user `actor`; the seq of its (last) event, 0 where it makes none.
 
         Raises Refused, and StoreUnavailable when it may or may not have been done.
@@ -179,7 +179,7 @@ class RoomControl:
     async def _commit(
         self,
         room: str,
-        command: HostCommand,
+        command: RoomCommand,
         actor: str,
         facts: Facts,
         levels: Mapping[str, int] | None = None,

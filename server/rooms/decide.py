@@ -10,8 +10,8 @@ from __future__ import annotations
 from schemas.codes import ErrorCode, RoomStatus
 from schemas.commands import (
     DanmakuRecall,
-    HostCommand,
     RoomAnnounce,
+    RoomCommand,
     RoomEnd,
     RoomPause,
     RoomStart,
@@ -37,7 +37,7 @@ _STARTS_FROM: dict[RoomStatus, tuple[RoomStatus, ...]] = {
 
 
 def decide(
-    state: RoomState, command: HostCommand, *, actor: str, now: int, facts: Facts | None = None
+    state: RoomState, command: RoomCommand, *, actor: str, now: int, facts: Facts | None = None
 ) -> Events:
     """The events `command` by user `actor` puts into the log at `now` (ms, the store's clock).
 

@@ -33,6 +33,10 @@ _HOST: Final = _MODERATE | {
     "product.restock",
     "sale.schedule",
     "sale.cancel",
+    "order.ship",
+    "order.deliver",
+    "refund.approve",
+    "refund.decline",
 }
 
 PERMITTED: Final[dict[Role, frozenset[str]]] = {

@@ -11,11 +11,11 @@ from client_sim.show import AGAIN_MS, Show, Tempo
 from schemas.codecs import JSON
 from schemas.codes import RoomStatus
 from schemas.commands import (
-    HostCommand,
     ProductMount,
     ProductPin,
     ProductRestock,
     RoomAnnounce,
+    RoomCommand,
     RoomStart,
     SaleSchedule,
 )
@@ -36,7 +36,7 @@ def empty() -> RoomReplica:
     return replica
 
 
-def obey(room: RoomReplica, commands: Sequence[HostCommand], now: float) -> None:
+def obey(room: RoomReplica, commands: Sequence[RoomCommand], now: float) -> None:
     """What a server would make of the commands."""
     for command in commands:
         match command:
@@ -65,10 +65,10 @@ def obey(room: RoomReplica, commands: Sequence[HostCommand], now: float) -> None
                 pass
 
 
-def play(seconds: int, step_ms: int = 250) -> tuple[RoomReplica, list[tuple[float, HostCommand]]]:
+def play(seconds: int, step_ms: int = 250) -> tuple[RoomReplica, list[tuple[float, RoomCommand]]]:
     """A show in a room that obeys."""
     room, show = empty(), Show()
-    done: list[tuple[float, HostCommand]] = []
+    done: list[tuple[float, RoomCommand]] = []
     for now in range(0, seconds * 1_000, step_ms):
         for known in room.running_sales():
             if now >= known.ends_at:

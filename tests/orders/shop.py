@@ -10,9 +10,10 @@ from typing import cast
 import msgspec
 from redis.asyncio import Redis
 
-from schemas.codes import ErrorCode
-from schemas.commands import OrderPlace
+from schemas.codes import ErrorCode, Role
+from schemas.commands import OrderPlace, OrderRefund, ShopCommand
 from schemas.models import Order
+from server.orders.actions import Act
 from server.orders.newcomers import Visit
 from server.orders.outcomes import Outcome
 from server.orders.provider import Charge, Payment, PaymentProvider, PaymentRefused
@@ -159,8 +160,21 @@ class Shop:
     async def cancel(self, order: str, user: str = "ann") -> Outcome:
         return await answered(lambda done: self.service.cancel(ROOM, user, order, done))
 
-    async def refund(self, order: str, user: str = "ann", reason: str = "too small") -> Outcome:
-        return await answered(lambda done: self.service.refund(ROOM, user, order, reason, done))
+    async def refund(
+        self,
+        order: str,
+        user: str = "ann",
+        reason: str = "too small",
+        *,
+        amount: int | None = None,
+        request_id: str | None = None,
+    ) -> Outcome:
+        command = OrderRefund(order=order, reason=reason, amount=amount, request_id=request_id)
+        return await answered(lambda done: self.service.refund(ROOM, user, command, done))
+
+    async def manage(self, command: ShopCommand | OrderRefund, host: str = "host") -> Outcome:
+        """As a host of the room."""
+        return await answered(lambda done: self.service.manage(ROOM, Act(host, Role.HOST, command), done))
 
     async def units(self, sku: str = "lamp") -> tuple[int, int, int, int]:
         """(total, available, held, sold) of a pool, by sku or sale id."""

@@ -8,11 +8,11 @@ import pytest
 
 from schemas.codes import ErrorCode, OrderStatus
 from schemas.models import Order
-from server.orders.changes import PAY_ORDER, RETURN_AFTER_MS
+from server.orders.changes import PAY_ORDER
 from server.orders.lanes import Fate, Unanswered
 from server.orders.outcomes import Outcome
-from server.orders.sweeper import HoldSweeper, ReturnSweeper
-from tests.orders.shop import NO, ROOM, SETTINGS, SHORT, Shop, accepted
+from server.orders.sweeper import HoldSweeper
+from tests.orders.shop import ROOM, SHORT, Shop, accepted
 
 pytestmark = pytest.mark.anyio
 
@@ -126,44 +126,6 @@ async def test_a_late_payment_over_the_limit_goes_back(hasty: Shop) -> None:
     assert (await hasty.pay(order.order)).code is ErrorCode.LIMIT_EXCEEDED, "and is not even charged again"
     assert len(hasty.provider.refunds) == 1
     assert await hasty.units() == (5, 4, 0, 1)
-
-
-async def test_refunding(shop: Shop) -> None:
-    await shop.mount(stock=3, price=250)
-    order = await shop.order(quantity=2, pay=True)
-    refunded = accepted(await shop.refund(order.order))
-    assert (refunded.status, refunded.version) == (OrderStatus.REFUNDED, 4)
-    assert [amount for _, amount, _ in shop.provider.refunds] == [500]
-    assert await shop.units() == (3, 3, 0, 0)
-    assert accepted(await shop.refund(order.order)) == refunded
-    assert len(shop.provider.refunds) == 1
-    held = await shop.order()
-    assert (await shop.refund(held.order)).code is ErrorCode.CONFLICT
-    assert (await shop.cancel(refunded.order)).code is ErrorCode.CONFLICT
-    assert (await shop.pay(refunded.order)).code is ErrorCode.CONFLICT
-
-
-@pytest.mark.parametrize("error", [NO, ConnectionError("away")], ids=["refused", "away"])
-async def test_a_refund_the_provider_did_not_make_is_made_later(shop: Shop, error: Exception) -> None:
-    await shop.mount(stock=3)
-    order = await shop.order(pay=True)
-    shop.provider.refund_error = error
-    begun = accepted(await shop.refund(order.order))
-    assert begun.status is OrderStatus.REFUNDING
-    sweeper = ReturnSweeper(shop.service, shop.store, SETTINGS)
-    assert await sweeper.sweep() == 0, "it is not due yet"
-    returns = shop.service.book.room(ROOM).partition.returns
-    (member,) = await shop.owed()
-    await shop.store.zadd(returns, {member: 1})
-    assert await sweeper.sweep() == 0
-    assert await shop.store.zscore(returns, member) == 1 + RETURN_AFTER_MS, "put off"
-    await shop.store.zadd(returns, {member: 1})
-    shop.provider.refund_error = None
-    assert await sweeper.sweep() == 1
-    done = await shop.service.get(ROOM, "ann", order_id=order.order)
-    assert done is not None and done.status is OrderStatus.REFUNDED
-    assert await shop.units() == (3, 3, 0, 0)
-    assert await shop.store.zcard(returns) == 0
 
 
 async def test_recording_a_payment_is_tried_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""`pay.lua`, `release.lua` and `refund.lua`: each compares and sets, many in one call."""
+"""`pay.lua` and `release.lua`: each compares and sets, many in one call."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from redis.asyncio import Redis
 
 from schemas.codes import OrderStatus
 from server.orders.changes import (
-    BEGIN_REFUND,
     CANCEL_ORDER,
-    FINISH_REFUND,
     PAY_ORDER,
     Change,
     Changed,
@@ -20,7 +18,6 @@ from server.orders.changes import (
     expire_order,
     owed_for,
     pay_change,
-    refund_change,
     release_change,
 )
 from server.orders.keys import PartitionKeys
@@ -108,7 +105,6 @@ async def test_an_order_the_store_does_not_know(shop: Shop) -> None:
     for operation, change in (
         (PAY_ORDER, pay_change(record, "p1")),
         (CANCEL_ORDER, release_change(record, "")),
-        (BEGIN_REFUND, refund_change(record, "")),
     ):
         assert await run(shop, operation, change) == [Changed(Code.MISSING, None)]
     assert await shop.store.zcard(partition(shop).returns) == 1, "the money of p1"
@@ -151,45 +147,13 @@ async def test_a_late_payment_without_stock_goes_back(hasty: Shop) -> None:
     assert {Owed.decode(member).payment for member in await hasty.owed()} == {"p1", "p2", "p3"}
 
 
-async def test_refund_in_two_steps(shop: Shop) -> None:
-    await shop.mount(stock=5, price=100)
-    record = await stored(shop, quantity=2)
-    (refused,) = await run(shop, BEGIN_REFUND, refund_change(record, "no"))
-    assert refused.code is Code.REFUSED
-    (paid,) = await run(shop, PAY_ORDER, pay_change(record, "p1"))
-    assert paid.record is not None
-    (begun,) = await run(shop, BEGIN_REFUND, refund_change(paid.record, "too small"))
-    assert begun.record is not None
-    assert (begun.record.status, begun.record.reason) == (OrderStatus.REFUNDING, "too small")
-    assert await shop.units() == (5, 3, 0, 2), "sold until the money is back"
-    (member,) = await shop.owed()
-    assert Owed.decode(member) == Owed(record.order, "CNY", 200, "p1")
-    (done,) = await run(shop, FINISH_REFUND, refund_change(begun.record, "too small"))
-    assert done.record is not None and done.record.version == 4
-    assert await shop.units() == (5, 5, 0, 0)
-    assert await shop.store.zcard(partition(shop).returns) == 0
-    assert await shop.allowance() == {}
-    (again,) = await run(shop, FINISH_REFUND, refund_change(begun.record, ""))
-    assert again == Changed(Code.ALREADY, done.record)
-    counts = (await shop.service.counts(ROOM))["lamp"]
-    assert (counts.orders_paid, counts.orders_refunded, counts.revenue) == (0, 1, 0)
-
-
-@pytest.mark.parametrize("way", ["cancelled", "refunded"])
-async def test_units_of_a_closed_sale_go_home(shop: Shop, way: str) -> None:
+async def test_units_of_a_closed_sale_go_home(shop: Shop) -> None:
     await shop.mount(stock=10)
     await shop.schedule("s1", stock=5)
     record = await stored(shop, sale="s1", quantity=3)
-    if way == "refunded":
-        (paid,) = await run(shop, PAY_ORDER, pay_change(record, "p1"))
-        (begun,) = await run(shop, BEGIN_REFUND, refund_change(paid.record or record, ""))
-        record = begun.record or record
     await shop.service.close_sale(ROOM, "s1", "time")
     assert (await shop.units("lamp"))[:2] == (7, 7)
-    if way == "refunded":
-        await run(shop, FINISH_REFUND, refund_change(record, ""))
-    else:
-        await run(shop, CANCEL_ORDER, release_change(record, ""))
+    await run(shop, CANCEL_ORDER, release_change(record, ""))
     assert await shop.units("s1") == (0, 0, 0, 0)
     assert await shop.units("lamp") == (10, 10, 0, 0)
     assert await shop.allowance("sale/s1") == {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Callable, Coroutine
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,8 +17,11 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from schemas.codes import ErrorCode, OrderStatus
+from schemas.commands import OrderDeliver, OrderRefund, OrderShip, RefundApprove, RefundDecline
 from schemas.models import Order
 from server.orders.audit import audit
 from server.orders.consumer import LedgerConsumer
@@ -25,6 +30,7 @@ from server.orders.ledger import Ledger
 from server.orders.lifecycle import HOLDING, SOLD, Action, NotAllowed, sources
 from server.orders.outcomes import Outcome
 from server.orders.pools import PoolCounts
+from server.orders.refund_sweeper import RefundSweeper
 from server.orders.sweeper import HoldSweeper
 from server.orders.verified import mark_verified
 from server.valkey import connect
@@ -38,7 +44,12 @@ EFFECTS = {
     "pay": sources(Action.PAY) | sources(Action.PAY_LATE),
     "cancel": sources(Action.CANCEL),
     "refund": sources(Action.REFUND),
+    "ship": sources(Action.SHIP),
+    "deliver": sources(Action.DELIVER),
+    "approve": sources(Action.APPROVE),
+    "decline": sources(Action.DECLINE),
 }
+MACHINE = replace(SHORT, refund_approval_ms=1)
 quantities = st.sampled_from([1, 1, 2, 3])
 
 
@@ -57,8 +68,8 @@ class PoolMachine(RuleBasedStateMachine):
 
     async def _open(self) -> Shop:
         await self.client.flushall()
-        await mark_verified(self.client, SHORT.partitions)
-        return Shop(self.client, SHORT)
+        await mark_verified(self.client, MACHINE.partitions)
+        return Shop(self.client, MACHINE)
 
     # ---- stock ------------------------------------------------------------------------------
 
@@ -180,23 +191,109 @@ class PoolMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.model.orders)
     @rule(data=st.data())
-    def refund(self, data: st.DataObject) -> None:
-        order, outcome = self.command(data, "refund")
-        life = self.model.orders[order].life
-        if life.status is OrderStatus.REFUNDED:
+    def ship(self, data: st.DataObject) -> None:
+        order, outcome = self.command(data, "ship")
+        if self.model.orders[order].life.status is OrderStatus.SHIPPED:
             self.check(accepted(outcome))
-        elif life.status in sources(Action.REFUND):
-            life.apply(Action.REFUND)
-            if self.settle(order, Action.REFUNDED, outcome):
-                self.model.give_back(order)
+        else:
+            self.settle(order, Action.SHIP, outcome)
+
+    @precondition(lambda self: self.model.orders)
+    @rule(data=st.data())
+    def deliver(self, data: st.DataObject) -> None:
+        order, outcome = self.command(data, "deliver")
+        if self.model.orders[order].life.status is OrderStatus.DELIVERED:
+            self.check(accepted(outcome))
+        else:
+            self.settle(order, Action.DELIVER, outcome)
+
+    # ---- refunds ----------------------------------------------------------------------------
+
+    @rule(away=st.booleans())
+    def provider(self, away: bool) -> None:
+        self.shop.provider.refund_error = ConnectionError("away") if away else None
+
+    @precondition(lambda self: self.model.orders)
+    @rule(
+        data=st.data(),
+        amount=st.sampled_from([None, None, 1, 99, 150, 400]),
+        request=st.sampled_from(["a", "b", "c"]),
+        named=st.booleans(),
+        by_host=st.booleans(),
+    )
+    def refund(
+        self, data: st.DataObject, amount: int | None, request: str, named: bool, by_host: bool
+    ) -> None:
+        order = self.choose(data, "refund")
+        user = self.model.orders[order].user
+        request_id = request if named or amount is not None else None
+        if by_host:
+            command = OrderRefund(order=order, amount=amount, request_id=request_id)
+            outcome = self.runner.run(self.shop.manage(command))
+        else:
+            outcome = self.runner.run(self.shop.refund(order, user, amount=amount, request_id=request_id))
+        expected = self.model.ask(order, amount, request_id, by_host)
+        assert outcome.code is expected
+        if expected is None:
+            self.money_moves(order)
+        self.check(outcome.order)
+
+    @precondition(lambda self: self.model.orders)
+    @rule(data=st.data())
+    def approve(self, data: st.DataObject) -> None:
+        order, outcome = self.command(data, "approve")
+        refund = self.model.orders[order].refund
+        assert outcome.code is (None if refund is not None else ErrorCode.CONFLICT)
+        if refund is not None:
+            if not refund.approved:
+                self.model.approve(order)
+            self.money_moves(order)
+        self.check(outcome.order)
+
+    @precondition(lambda self: self.model.orders)
+    @rule(data=st.data())
+    def decline(self, data: st.DataObject) -> None:
+        order, outcome = self.command(data, "decline")
+        refund = self.model.orders[order].refund
+        if refund is not None and not refund.approved:
+            assert outcome.code is None
+            self.model.decline(order)
         else:
             assert outcome.code is ErrorCode.CONFLICT
+        self.check(outcome.order)
+
+    @rule()
+    def sweep_refunds(self) -> None:
+        """Every refund's time has come: the host's two hours last a millisecond here."""
+
+        async def run() -> int:
+            await asyncio.sleep(0.003)
+            for keys in self.shop.service.book.partitions:
+                members = cast("list[bytes]", await self.client.zrange(keys.refunds, 0, -1))
+                due = dict.fromkeys(members, 1)
+                if due:
+                    await self.client.zadd(keys.refunds, due)
+            return await RefundSweeper(self.shop.service, self.client, MACHINE).sweep()
+
+        ended = self.runner.run(run())
+        waiting = [name for name, order in self.model.orders.items() if order.refund is not None]
+        away = self.shop.provider.refund_error is not None
+        assert ended == (0 if away else len(waiting))
+        for name in waiting:
+            refund = self.model.orders[name].refund
+            if refund is not None and not refund.approved:
+                self.model.approve(name)
+            self.money_moves(name)
+
+    def money_moves(self, order: str) -> None:
+        if self.shop.provider.refund_error is None:
+            self.model.carry_out(order)
 
     @rule()
     def sweep(self) -> None:
         async def run() -> int:
             await self.shop.run_out()
-            return await HoldSweeper(self.client, SHORT).sweep()
+            return await HoldSweeper(self.client, MACHINE).sweep()
 
         released = self.runner.run(run())
         due = [name for name, order in self.model.orders.items() if order.life.status in HOLDING]
@@ -205,15 +302,25 @@ class PoolMachine(RuleBasedStateMachine):
             self.model.orders[order].life.apply(Action.EXPIRE)
             self.model.give_back(order)
 
-    def command(self, data: st.DataObject, what: str) -> tuple[str, Outcome]:
-        """Carry a command out on any order, more often on one where it does something."""
+    def choose(self, data: st.DataObject, what: str) -> str:
+        """Any order, more often one where it does something."""
         orders, does = self.model.orders, EFFECTS[what]
         useful = [name for name, order in orders.items() if order.life.status in does]
         anything = st.sampled_from(sorted(orders))
-        order = data.draw(st.sampled_from(sorted(useful)) | anything if useful else anything)
+        return data.draw(st.sampled_from(sorted(useful)) | anything if useful else anything)
+
+    def command(self, data: st.DataObject, what: str) -> tuple[str, Outcome]:
+        order = self.choose(data, what)
         user = self.model.orders[order].user
-        call = {"pay": self.shop.pay, "cancel": self.shop.cancel, "refund": self.shop.refund}[what]
-        return order, self.runner.run(call(order, user))
+        calls: dict[str, Callable[[], Coroutine[None, None, Outcome]]] = {
+            "pay": lambda: self.shop.pay(order, user),
+            "cancel": lambda: self.shop.cancel(order, user),
+            "ship": lambda: self.shop.manage(OrderShip(order=order)),
+            "deliver": lambda: self.shop.manage(OrderDeliver(order=order)),
+            "approve": lambda: self.shop.manage(RefundApprove(order=order)),
+            "decline": lambda: self.shop.manage(RefundDecline(order=order, reason="worn")),
+        }
+        return order, self.runner.run(calls[what]())
 
     def settle(self, order: str, action: Action, outcome: Outcome) -> bool:
         """Apply to the model; whether it was allowed there, as the store must have found it."""
@@ -231,6 +338,8 @@ class PoolMachine(RuleBasedStateMachine):
         expected = self.model.orders[order.order]
         assert (order.status, order.version) == (expected.life.status, expected.life.version)
         assert order.amount == expected.price * expected.quantity
+        assert order.refunded == expected.refunded <= order.amount
+        assert order.refunding == (UNSET if expected.refund is None else expected.refund.amount)
 
     # ---- what always holds ------------------------------------------------------------------
 
@@ -268,10 +377,15 @@ class PoolMachine(RuleBasedStateMachine):
         with tempfile.TemporaryDirectory() as directory:
             ledger = Ledger(f"sqlite+aiosqlite:///{directory}/ledger.db")
             await ledger.start()
-            before = await audit(self.client, ledger, SHORT)
-            await LedgerConsumer(self.client, ledger, SHORT, claim_idle_ms=0).drain()
-            after = await audit(self.client, ledger, SHORT)
+            before = await audit(self.client, ledger, MACHINE)
+            await LedgerConsumer(self.client, ledger, MACHINE, claim_idle_ms=0).drain()
+            after = await audit(self.client, ledger, MACHINE)
             await ledger.stop()
+        for name, order in self.model.orders.items():
+            record = await self.shop.service.stored(name)
+            assert record is not None
+            if record.payment is not None:
+                assert self.shop.provider._payments[record.payment].refunded == order.refunded
         await self.shop.stop()
         await self.client.aclose()
         assert before.ok and after.ok, (before.problems, after.problems)

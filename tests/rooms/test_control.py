@@ -10,7 +10,6 @@ from redis.asyncio import Redis
 from schemas.codes import ErrorCode, RoomStatus, SalePhase
 from schemas.commands import (
     DanmakuRecall,
-    HostCommand,
     ProductMount,
     ProductPin,
     ProductRestock,
@@ -18,6 +17,7 @@ from schemas.commands import (
     ProductUnmount,
     ProductUpdate,
     RoomAnnounce,
+    RoomCommand,
     RoomEnd,
     RoomPause,
     RoomStart,
@@ -65,13 +65,13 @@ class House:
         self.pools = pools
         self.control = RoomControl(self.log, pools, client)
 
-    async def do(self, *commands: HostCommand) -> int:
+    async def do(self, *commands: RoomCommand) -> int:
         seq = -1
         for command in commands:
             seq = await self.control.execute("r", command, "host")
         return seq
 
-    async def refused(self, command: HostCommand) -> tuple[ErrorCode, str | None]:
+    async def refused(self, command: RoomCommand) -> tuple[ErrorCode, str | None]:
         with pytest.raises(Refused) as refused:
             await self.do(command)
         return refused.value.code, refused.value.field

@@ -7,7 +7,6 @@ import pytest
 from schemas.codes import ErrorCode, RoomStatus, SalePhase
 from schemas.commands import (
     DanmakuRecall,
-    HostCommand,
     ProductMount,
     ProductPin,
     ProductRestock,
@@ -16,6 +15,7 @@ from schemas.commands import (
     ProductUnpin,
     ProductUpdate,
     RoomAnnounce,
+    RoomCommand,
     RoomEnd,
     RoomPause,
     RoomStart,
@@ -46,7 +46,7 @@ from server.rooms.state import RoomState
 NOW = 1_790_000_000_000
 
 
-def room(*commands: HostCommand, status: RoomStatus = RoomStatus.LIVE) -> RoomState:
+def room(*commands: RoomCommand, status: RoomStatus = RoomStatus.LIVE) -> RoomState:
     state = RoomState(id="r", epoch="e", title="Room", currency="CNY", hosts=["host"], status=status)
     for number, command in enumerate(commands):
         for event in decide(state, command, actor="host", now=NOW, facts=Facts(sale=f"s{number}")):
@@ -63,11 +63,11 @@ def sale(sku: str = "a", **fields: int) -> SaleSchedule:
     return SaleSchedule(sku=sku, price=50, stock=3, duration_ms=1_000, **start, **fields)
 
 
-def events(state: RoomState, command: HostCommand, facts: Facts | None = None) -> list[SequencedEvent]:
+def events(state: RoomState, command: RoomCommand, facts: Facts | None = None) -> list[SequencedEvent]:
     return decide(state, command, actor="host", now=NOW, facts=facts)
 
 
-def refusal(state: RoomState, command: HostCommand, actor: str = "host") -> tuple[ErrorCode, str | None]:
+def refusal(state: RoomState, command: RoomCommand, actor: str = "host") -> tuple[ErrorCode, str | None]:
     with pytest.raises(Refused) as refused:
         decide(state, command, actor=actor, now=NOW, facts=Facts(sale="new"))
     assert refused.value.message
@@ -96,7 +96,7 @@ START, PAUSE, END = RoomStart(), RoomPause(), RoomEnd()
     ],
 )
 def test_a_room_changes_status_only_along_its_life(
-    status: RoomStatus, command: HostCommand, result: RoomStatus | None
+    status: RoomStatus, command: RoomCommand, result: RoomStatus | None
 ) -> None:
     state = room(status=status)
     if result is None:
@@ -165,12 +165,12 @@ def test_an_update_changes_what_was_named_and_null_takes_a_field_away() -> None:
         sale("x"),
     ],
 )
-def test_an_unknown_product_is_not_found(command: HostCommand) -> None:
+def test_an_unknown_product_is_not_found(command: RoomCommand) -> None:
     assert refusal(room(mount("a")), command) == (ErrorCode.NOT_FOUND, "sku")
 
 
 @pytest.mark.parametrize("command", [SaleCancel(sale="x"), ProductRestock(sale="x", delta=1)])
-def test_an_unknown_sale_is_not_found(command: HostCommand) -> None:
+def test_an_unknown_sale_is_not_found(command: RoomCommand) -> None:
     assert refusal(room(mount("a")), command) == (ErrorCode.NOT_FOUND, "sale")
 
 

@@ -11,7 +11,6 @@ from msgspec import UNSET
 from schemas.codes import ErrorCode, RoomStatus, SalePhase
 from schemas.commands import (
     DanmakuRecall,
-    HostCommand,
     ProductMount,
     ProductPin,
     ProductSort,
@@ -19,6 +18,7 @@ from schemas.commands import (
     ProductUnpin,
     ProductUpdate,
     RoomAnnounce,
+    RoomCommand,
     RoomEnd,
     RoomPause,
     RoomStart,
@@ -68,7 +68,7 @@ class Room(RuleBasedStateMachine):
                 if not seen or seen[-1] is not sale.phase:
                     seen.append(sale.phase)
 
-    def send(self, command: HostCommand, refused: ErrorCode | None = None) -> None:
+    def send(self, command: RoomCommand, refused: ErrorCode | None = None) -> None:
         before = self.state.documents()
         try:
             events = decide(
@@ -86,7 +86,7 @@ class Room(RuleBasedStateMachine):
         return ErrorCode.NOT_FOUND if sku not in self.shelf else code
 
     @rule(command=st.sampled_from([RoomStart(), RoomPause(), RoomEnd()]))
-    def change_status(self, command: HostCommand) -> None:
+    def change_status(self, command: RoomCommand) -> None:
         target, sources = {
             RoomStart: (RoomStatus.LIVE, {RoomStatus.SCHEDULED, RoomStatus.PAUSED}),
             RoomPause: (RoomStatus.PAUSED, {RoomStatus.LIVE}),

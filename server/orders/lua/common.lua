@@ -6,7 +6,7 @@ local COUNTERS = {'total', 'available', 'held', 'sold', 'reserved', 'paid', 'ref
 
 local pools, orders, units = {}, {}, {}
 local writes, records, moves, notices, definitions = {}, {}, {}, {}, {}
-local payments = {}
+local payments, refunds, actions = {}, {}, {}
 
 local function write(...) writes[#writes + 1] = {...} end
 
@@ -134,6 +134,12 @@ local function finish(outbox)
   end
   if #payments > 0 then
     fields[#fields + 1], fields[#fields + 2] = 'p', '[' .. table.concat(payments, ',') .. ']'
+  end
+  if #refunds > 0 then
+    fields[#fields + 1], fields[#fields + 2] = 'r', '[' .. table.concat(refunds, ',') .. ']'
+  end
+  if #actions > 0 then
+    fields[#fields + 1], fields[#fields + 2] = 'c', '[' .. table.concat(actions, ',') .. ']'
   end
   if #fields > 0 then redis.call('XADD', outbox, '*', unpack(fields)) end
   for channel, numbers in pairs(stock) do redis.call('PUBLISH', channel, 'S{"stock":{' .. numbers .. '}}') end

@@ -116,6 +116,16 @@ export interface Order {
   reserved_at: number;
   expires_at: number;
   room?: string | null;
+  /** Given back so far. */
+  refunded?: number;
+  /** What is being given back now. */
+  refunding?: number;
+  /** When that is approved by itself, unless the host says something before. */
+  refund_due_at?: number;
+  shipped_at?: number;
+  delivered_at?: number;
+  /** Why the order is as it is. */
+  reason?: string;
 }
 
 export interface RoomSnapshot {
@@ -202,6 +212,9 @@ export interface OrderRefund {
   id?: number;
   order: string;
   reason?: string;
+  /** A part; needs `request_id`. */
+  amount?: number | null;
+  request_id?: string | null;
 }
 export interface OrderGet {
   type: "order.get";
@@ -309,6 +322,27 @@ export interface DanmakuRecall {
   id?: number;
   message: string;
 }
+export interface OrderShip {
+  type: "order.ship";
+  id?: number;
+  order: string;
+}
+export interface OrderDeliver {
+  type: "order.deliver";
+  id?: number;
+  order: string;
+}
+export interface RefundApprove {
+  type: "refund.approve";
+  id?: number;
+  order: string;
+}
+export interface RefundDecline {
+  type: "refund.decline";
+  id?: number;
+  order: string;
+  reason: string;
+}
 
 export type OrderCommand = OrderPlace | OrderPay | OrderCancel | OrderRefund | OrderGet;
 export type HostCommand =
@@ -328,7 +362,11 @@ export type HostCommand =
   | ViewerMute
   | ViewerUnmute
   | ViewerKick
-  | DanmakuRecall;
+  | DanmakuRecall
+  | OrderShip
+  | OrderDeliver
+  | RefundApprove
+  | RefundDecline;
 export type Command = Hello | Ping | DanmakuSend | Like | OrderCommand | HostCommand;
 /** Commands that get one reply. */
 export type Asking = Ping | DanmakuSend | OrderCommand | HostCommand;
