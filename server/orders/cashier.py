@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import cast
 
 import structlog
 from redis.asyncio import Redis
@@ -31,6 +30,7 @@ from server.orders.changes import (
     release_change,
 )
 from server.orders.charges import ChargeBook, charge_of
+from server.orders.claims import Claims
 from server.orders.keys import KeyBook
 from server.orders.lanes import Fate, Unanswered
 from server.orders.lifecycle import Action, NotAllowed, check
@@ -76,7 +76,7 @@ class Cashier:
         self._carry = carry
         self._open = open_charge(terms.poll_ms)
         self._timeout = terms.timeout_ms / 1000
-        self._claims_ms = 4 * settings.request_ttl_ms
+        self.claims = Claims(client, 4 * settings.request_ttl_ms)
         self.charges = ChargeBook(client, book, settings.request_ttl_ms)
         self.cap = OneTapCap(client, terms.one_tap_cap, terms.one_tap_window_ms)
         self.returns = Returns(client, book, provider, settings.request_ttl_ms)
@@ -245,20 +245,9 @@ class Cashier:
         except StoreUnavailable as error:
             log.warning("the poller looks later", order=order, error=str(error))
 
-    async def claim(self, payment: str, order: str) -> str:
-        """The order that a payment belongs to: the first one it was for. Raises StoreUnavailable."""
-        with store_errors():
-            owner = cast(
-                "bytes | None",
-                await self._client.set(
-                    f"miaodan:payment:{payment}", order, nx=True, get=True, px=self._claims_ms
-                ),
-            )
-        return owner.decode() if owner is not None else order
-
     async def _record(self, record: StoredOrder, payment: str, charge: int) -> Changed:
         try:
-            owner = await self.claim(payment, record.order)
+            owner = await self.claims.take(payment, record.order)
         except StoreUnavailable:
             raise Unanswered(Fate.UNKNOWN) from None
         if owner != record.order:

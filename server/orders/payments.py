@@ -134,7 +134,7 @@ class PaymentDesk:
         record = await self._service.stored(notice.order)
         if notice.status == "failed":
             return await self._failed(notice, record)
-        owner = await self._service.cashier.claim(notice.payment, notice.order)
+        owner = await self._service.cashier.claims.take(notice.payment, notice.order)
         if owner != notice.order:
             return _recorded(notice, "refused", record, f"the payment belongs to order {owner}")
         if record is None:

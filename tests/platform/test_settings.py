@@ -117,6 +117,7 @@ def test_every_kind_of_value_from_a_file(tmp_path: Path) -> None:
         ("[payments]\nprovider = 'ftp://a'", r"payments\.provider: 'ftp://a' is neither"),
         ("[payments]\nprovider = 'http://a:b'", r"payments\.provider: 'http://a:b' is neither"),
         ("[payments]\nprovider = ''", r"payments\.provider: '' is neither"),
+        ("[orders]\npayment_grace_ms = 10000", r"payment_grace_ms must be more than payments\.timeout_ms"),
         ("[payments]\ntimeout_ms = 0", r"payments\.timeout_ms: Expected `int` >= 1"),
         ("[server]\nssl_certfile = 'c'", r"^server\.ssl_certfile needs server\.ssl_keyfile beside it"),
         ("[server]\nssl_keyfile = 'k'", r"^server\.ssl_keyfile needs server\.ssl_certfile beside it"),

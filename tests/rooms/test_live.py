@@ -257,6 +257,29 @@ async def test_mutes_are_kept_told_and_lifted() -> None:
     assert [event["until"] for event in house.told()] == [NOW + 100, None, 0]
 
 
+async def test_an_orders_news_go_to_its_buyer_alone() -> None:
+    """And where its payment came to nothing, so does why."""
+    house = House()
+    order = {
+        "order": "o1", "request_id": "r1", "sku": "A", "sale": None, "quantity": 1, "amount": 1,
+        "currency": "CNY", "status": "expired", "version": 2, "reserved_at": NOW, "expires_at": NOW,
+    }  # fmt: skip
+    wrong = {"code": "sold_out", "message": "the payment goes back"}
+    house.room.heard(
+        b"O",
+        msgspec.json.encode(
+            [
+                {"user": "bob", "order": order, "error": wrong},
+                {"user": "ann", "order": order},
+                {"user": "ann", "order": order, "error": wrong},
+            ]
+        ),
+    )
+    first, second, error = house.told()
+    assert first == second and first["type"] == "order.updated" and first["order"]["order"] == "o1"
+    assert error == {"type": "error", **wrong, "order": "o1"}
+
+
 async def test_a_kick_closes_that_users_sockets() -> None:
     house = House()
     house.room.heard(b"D", b'{"kind":"kick","user":"bob","reason":""}')
