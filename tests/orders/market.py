@@ -19,6 +19,7 @@ from server.orders.consumer import LedgerConsumer
 from server.orders.ledger import Ledger
 from server.orders.metrics import CALLBACK_ERRORS
 from server.orders.records import StoredOrder
+from server.orders.refund_sweeper import RefundSweeper
 from server.orders.sweeper import HoldSweeper, ReturnSweeper
 from server.orders.tables import metadata
 from server.settings import OrderSettings
@@ -117,6 +118,7 @@ class Market:
         """What the back office does in time, at once."""
         await self.returns_fall_due(self.store)
         await ReturnSweeper(self.house.service, self.store, self.settings).sweep()
+        await RefundSweeper(self.house.service, self.store, self.settings).sweep()
         await HoldSweeper(self.store, self.settings).sweep()
 
     async def house_sweeps(self) -> None:
@@ -133,8 +135,9 @@ class Market:
     async def returns_fall_due(self, client: Redis) -> None:
         """The time passes after which the back office takes up what others began."""
         for partition in self.house.service.book.partitions:
-            for member in cast("list[bytes]", await client.zrange(partition.returns, 0, -1)):
-                await client.zadd(partition.returns, {member: 0}, xx=True)
+            for owed in (partition.returns, partition.refunds):
+                for member in cast("list[bytes]", await client.zrange(owed, 0, -1)):
+                    await client.zadd(owed, {member: 0}, xx=True)
 
     async def judge(self, orders: Sequence[str], skus: Sequence[str] = ("lamp",)) -> list[StoredOrder]:
         """Reconcile, then hold every promise against what is there; the orders as they stand."""

@@ -25,6 +25,13 @@ CALLS = {
     ("get", "/api/v1/rooms/{room}"): {"200", "400", "401", "403", "404", "503"},
     ("get", "/api/v1/orders"): {"200", "400", "401", "403", "503"},
     ("get", "/api/v1/orders/{order}"): {"200", "400", "401", "403", "404", "503"},
+    **{
+        ("post", f"/api/v1/orders/{{order}}/{what}"): {
+            *("200", "400", "401", "403", "404", "409", "413", "429", "503", "504")
+        }
+        for what in ("ship", "deliver", "refund", "refund/approve", "refund/decline")
+    },
+    ("get", "/api/v1/rooms/{room}/actions"): {"200", "400", "401", "403", "503"},
     ("post", "/api/v1/payments/webhook"): {"200", "400", "401", "409", "413", "503"},
     ("get", "/api/openapi.json"): {"200"},
     ("get", "/api/asyncapi.json"): {"200"},
