@@ -18,6 +18,7 @@ TOGETHER = 256
 """Orders sent at once; as many are on their way meanwhile."""
 USERS = 1_000
 MEMORY_MS = 7 * 86_400_000
+GRACE_MS = 15_000
 Value = str | int | float | bytes | memoryview
 
 
@@ -142,12 +143,12 @@ class RawReserve:
         """KEYS and ARGV as the script's first lines name them: one pool, the orders from `first` on."""
         tag = self._tag
         keys: list[Value] = [f"{tag}:outbox", f"{tag}:holds", f"{tag}:due", self._pool, self._units]
-        args: list[Value] = [1, self._batch, MEMORY_MS, "miaodan:room:raw", "bench", ""]
+        args: list[Value] = [1, self._batch, MEMORY_MS, GRACE_MS, "miaodan:room:raw", "bench", ""]
         for number in range(first, first + self._batch):
             user, request, order = f"u{number % USERS}", f"r{number}", f"ff-{number:032x}"
             head = (
                 f'{{"order":"{order}","request_id":"{request}","room":"raw","user":"{user}",'
-                '"sale":null,"quantity":1,"currency":"CNY"'
+                '"sale":null,"quantity":1,"currency":"CNY","pay":false'
             )
             keys += (f"{tag}:user:raw/{user}", f"{tag}:order:{order}")
             args += (1, 1, 1, user, request, "sku/bench 1", head)
