@@ -15,11 +15,11 @@ from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.codes import OrderStatus
-from server.orders.changes import Owed
 from server.orders.keys import KeyBook
 from server.orders.problems import Problem
 from server.orders.readback import read_unused
 from server.orders.tables import order_history, orders, payments, refunds
+from server.orders.traces import owed_of, returns_of
 
 _TAKEN = ("paid", "shipped", "delivered", "refunding", "refunded")
 _decode_refunds = msgspec.json.Decoder(dict[str, int]).decode
@@ -132,10 +132,10 @@ async def unreturned(
     """Payments that found no use and that nobody will give back. Raises LedgerError, redis errors."""
     async for batch in read_unused(connection):
         for one in batch:
-            partition = book.of_order(one.order)
-            if partition is None or one.order in coming:
+            if one.order in coming:
                 continue
-            member = Owed(one.order, one.currency, one.amount, one.payment).member
-            if await client.zscore(partition.returns, member) is None:
+            owed = owed_of(book, one)
+            partition = returns_of(book, owed)
+            if await client.zscore(partition.returns, owed.member) is None:
                 message = f"payment {one.payment} of order {one.order}: unused, and nobody gives it back"
                 yield Problem(partition.tag, "unreturned", one.amount, 0, message, one.order)

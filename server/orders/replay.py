@@ -31,15 +31,15 @@ from server.orders.changes import RETURN_AFTER_MS, Owed
 from server.orders.consumer import outbox_end
 from server.orders.entries import PoolRow
 from server.orders.fence import Fence
-from server.orders.keys import KeyBook, RoomKeys
+from server.orders.keys import KeyBook, PartitionKeys, RoomKeys
 from server.orders.ledger import Ledger
 from server.orders.lifecycle import HOLDING, SOLD
 from server.orders.metrics import REPLAYED
 from server.orders.pools import COUNTERS
-from server.orders.readback import BATCH, read_orders, read_pools, read_totals, read_unused
+from server.orders.readback import BATCH, Unused, read_orders, read_pools, read_totals, read_unused
 from server.orders.records import StoredOrder, encode_stored
 from server.orders.statements import EntryId
-from server.orders.traces import record_life, request_contents, write_traces
+from server.orders.traces import owed_of, record_life, request_contents, returns_of, write_traces
 from server.settings import OrderSettings
 from server.valkey import store_time
 
@@ -115,7 +115,8 @@ class Replay:
             async for batch in read_orders(connection, numbers):
                 await self._orders(batch)
             async for unused in read_unused(connection):
-                await self._owed(Owed(one.order, one.currency, one.amount, one.payment) for one in unused)
+                for one in unused:
+                    await self._owed(one)
         for rebuilt in self.done.pools.values():
             before = rebuilt.rules
             rebuilt.rules = replace(before, version=before.version + 1, epoch=before.epoch + 1, at=self._now)
@@ -195,14 +196,13 @@ class Replay:
                 pipeline.hincrby(room.at(record.pool).units, record.user, record.quantity)
             write_traces(pipeline, room.partition, record, self._settings, self._now)
 
-    async def _owed(self, owed: Iterable[Owed]) -> None:
-        for one in owed:
-            partition = self._book.of_order(one.order)
-            fence = self._fences.get(partition.number) if partition is not None else None
-            if fence is not None:
-                await fence.write(
-                    partial(_add, fence.partition.returns, {one.member: self._now + RETURN_AFTER_MS})
-                )
+    async def _owed(self, unused: Unused) -> None:
+        owed = owed_of(self._book, unused)
+        partition = returns_of(self._book, owed)
+        fence = self._fences.get(partition.number)
+        if fence is not None:
+            at, life = self._now + RETURN_AFTER_MS, self._settings.request_ttl_ms
+            await fence.write(partial(_return, partition, owed, at, life))
 
     # ---- pools ------------------------------------------------------------------------------
 
@@ -243,8 +243,9 @@ def _delete(keys: list[str], pipeline: Pipeline) -> None:
     pipeline.delete(*keys)
 
 
-def _add(key: str, members: dict[str, int], pipeline: Pipeline) -> None:
-    pipeline.zadd(key, members, nx=True)
+def _return(keys: PartitionKeys, owed: Owed, at: int, life: int, pipeline: Pipeline) -> None:
+    pipeline.zadd(keys.returns, {owed.member: at}, nx=True)
+    pipeline.set(keys.unused(owed.payment), "-1", nx=True, px=life)
 
 
 def _fields(pool: Rebuilt) -> dict[str, str | int]:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from redis.asyncio.client import Pipeline
 
 from schemas.codes import OrderStatus
-from server.orders.changes import RETURN_AFTER_MS, owed_for
-from server.orders.keys import PartitionKeys
+from server.orders.changes import RETURN_AFTER_MS, Owed, owed_for
+from server.orders.charges import rebuilt_charge
+from server.orders.keys import KeyBook, PartitionKeys
 from server.orders.lifecycle import HOLDING
+from server.orders.readback import Unused
 from server.orders.records import StoredOrder
+from server.orders.returns import NO_ORDER
 from server.settings import OrderSettings
 
+_CHARGED = frozenset({OrderStatus.RESERVED, OrderStatus.EXPIRED, OrderStatus.CANCELLED})
+_CHARGED_MS = 3_600_000
+"""Who asked for money for an unpaid order did so within this time after its last change."""
 OVER = frozenset({OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REFUNDED})
 """The store keeps these for a while only."""
 
@@ -27,7 +33,18 @@ def record_life(record: StoredOrder, settings: OrderSettings) -> int | None:
 
 def hold_until(record: StoredOrder, settings: OrderSettings) -> int:
     """When the sweeper releases a reserved order's hold, ms."""
-    return record.expires_at
+    return record.expires_at + settings.payment_grace_ms
+
+
+def owed_of(book: KeyBook, unused: Unused) -> Owed:
+    """A payment that goes back, as the returns name it."""
+    named = book.of_order(unused.order) is not None and " " not in unused.order
+    return Owed(unused.order if named else NO_ORDER, unused.currency, unused.amount, unused.payment)
+
+
+def returns_of(book: KeyBook, owed: Owed) -> PartitionKeys:
+    """The partition whose returns it is among."""
+    return book.of_order(owed.order) or book.of_text(owed.order)
 
 
 def write_traces(
@@ -36,6 +53,11 @@ def write_traces(
     """Queue what the sweepers need to see to the order. Again is no harm."""
     if record.status in HOLDING:
         pipeline.zadd(keys.holds, {record.order: hold_until(record, settings)})
-    elif record.status is OrderStatus.REFUNDING:
+    if record.status in _CHARGED and record.updated_at > now - _CHARGED_MS:
+        # Somebody may just have been asked to pay; what is there of it is known better than this.
+        for name, value in rebuilt_charge(now).items():
+            pipeline.hsetnx(keys.charge(record.order), name, str(value))
+        pipeline.zadd(keys.charges, {record.order: now}, nx=True)
+    if record.status is OrderStatus.REFUNDING:
         owed = owed_for(record, record.payment or "")
         pipeline.zadd(keys.returns, {owed.member: now + RETURN_AFTER_MS}, nx=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
 from msgspec.structs import replace
 
 from schemas.codes import ErrorCode, OrderStatus
@@ -22,8 +25,9 @@ from server.orders.sweeper import HoldSweeper
 from server.orders.verifier import Verifier
 from server.valkey import EmbeddedValkey, store_time
 from tests.orders.lost import bare, drain, epoch, proven, restart, valkey, verified
-from tests.orders.shop import ROOM, SETTINGS, Shop, accepted
+from tests.orders.shop import ROOM, SETTINGS, SHORT, Shop, accepted
 from tests.orders.test_ledger import record
+from tests.orders.test_machine import PoolMachine
 
 __all__ = ["bare", "valkey"]
 
@@ -36,7 +40,8 @@ async def contents(shop: Shop) -> dict[bytes, Any]:
     found: dict[bytes, Any] = {}
     for key in sorted(await store.keys("{p*")):
         kind = await store.type(key)
-        if key.endswith((b":outbox", b":verified", b":rebuild")):
+        # Charges begin anew: the provider tells what became of them.
+        if key.endswith((b":outbox", b":verified", b":rebuild", b":charges")) or b":charge:" in key:
             continue
         if kind == b"hash":
             found[key] = await store.hgetall(key)
@@ -115,7 +120,12 @@ async def test_an_emptied_store_is_what_it_was(shop: Shop, ledger: Ledger) -> No
     await drain(shop, ledger)
     await proven(shop, ledger)
     assert {await epoch(shop, ref) for ref in ("sku/lamp", "sku/cup", "sale/s1", "sale/s2")} == {2}
-    assert await shop.store.pttl(shop.service.book.room(ROOM).user("ann")) > SETTINGS.request_ttl_ms - 60_000
+    keys = shop.service.book.room(ROOM)
+    held = await shop.service.get(ROOM, "ann", request_id="held")
+    assert held is not None
+    charges = await shop.store.zrange(keys.partition.charges, 0, -1)
+    assert held.order.encode() in charges, "somebody may have been about to pay it"
+    assert await shop.store.pttl(keys.user("ann")) > SETTINGS.request_ttl_ms - 60_000
 
 
 async def test_life_goes_on_after_a_replay(shop: Shop, ledger: Ledger) -> None:
@@ -293,3 +303,55 @@ async def test_twice_is_once(shop: Shop, ledger: Ledger) -> None:
     assert after == before
     report = await audit(shop.store, ledger, SETTINGS)
     assert report.ok, report.problems
+
+
+class ReplayMachine(PoolMachine):
+    """Any history; then the store is emptied, and every buyer is told what they were told before."""
+
+    async def _close(self) -> None:
+        shop = self.shop
+        with tempfile.TemporaryDirectory() as directory:
+            ledger = Ledger(f"sqlite+aiosqlite:///{directory}/ledger.db")
+            await ledger.start()
+            await drain(shop, ledger)
+            before = await self.answers()
+            counts = await shop.service.counts(ROOM)
+            await shop.store.flushall()
+            assert await Verifier(shop.store, ledger, SHORT).step()
+            assert await shop.service.counts(ROOM) == counts
+            assert await self.answers() == before
+            await drain(shop, ledger)
+            report = await audit(shop.store, ledger, SHORT)
+            assert report.ok, report.problems
+            await ledger.stop()
+        await shop.stop()
+        await self.client.aclose()
+
+    async def answers(self) -> list[Any]:
+        """What each buyer hears who asks for an order, and who repeats a request."""
+        told: list[Any] = []
+        for (user, request), ((name, quantity, _), order) in self.model.requests.items():
+            told.append(await self.shop.service.get(ROOM, user, order_id=order))
+            told.append(await self.shop.service.get(ROOM, user, request_id=request))
+            sale = name if name != "lamp" else None
+            # Not live: only what was placed before is told. Without `pay`, so that nothing is paid by it.
+            again = await self.shop.place(
+                user, "lamp", sale=sale, request_id=request, quantity=quantity, live=False
+            )
+            told.append((again.code, again.order))
+        return told
+
+
+@pytest.mark.timeout(90)
+def test_whatever_happened_is_told_again(store_url: str) -> None:
+    machine = type("Machine", (ReplayMachine,), {"url": store_url})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=15,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        ),
+    )
