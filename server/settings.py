@@ -130,7 +130,7 @@ class OrderSettings(Struct, kw_only=True, frozen=True):
     """Orders in one Lua call at most."""
     queue: Positive = 20_000
     """Orders that may wait per partition in one gateway; beyond it `rate_limited`."""
-    pool_queue: Positive = 8_192
+    pool_queue: Positive = 4_096
     """Orders that may wait for one product or sale in one gateway; beyond it `rate_limited`."""
     local_ms: Natural = 500
     """How long `sold_out` and `not_open` are repeated without asking the store; after it one order asks, and

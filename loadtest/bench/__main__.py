@@ -57,13 +57,14 @@ BENCHMARKS = {
 USUAL = ("fanout", "orders")
 """What is measured when nothing is chosen."""
 PACED_S = {False: 10.0, True: 60.0}
-"""The open loop of orders, without and with `--all`; told `--seconds`, four times as long."""
+"""The open loop of orders, without and with `--all`."""
 SPARE_DESCRIPTORS = 200
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m loadtest.bench", description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, help="length of one window (fanout 1.2, curve 2, others 3)")
+    parser.add_argument("--paced", type=float, help="length of the open loop of orders (10, with --all 60)")
     parser.add_argument("--repeat", type=int, default=5, help="windows of each side (5)")
     usual = ", ".join(f"{name} {one.viewers}" for name, one in BENCHMARKS.items())
     parser.add_argument("--viewers", type=int, default=None, help=f"sockets of a room ({usual})")
@@ -80,8 +81,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     shown.add_argument("--markdown", action="store_true", help="print Markdown instead of the table")
     options = parser.parse_args(arguments)
     given = [options.repeat] + [number for number in (options.viewers,) if number is not None]
-    if (options.seconds is not None and options.seconds < 0.1) or min(given) < 1:
-        parser.error("--seconds from 0.1, --repeat and --viewers from 1")
+    lengths = [seconds for seconds in (options.seconds, options.paced) if seconds is not None]
+    if min(lengths, default=1.0) < 0.1 or min(given) < 1:
+        parser.error("--seconds and --paced from 0.1, --repeat and --viewers from 1")
     names = {"all": list(PEERS), "none": []}.get(options.peers, options.peers.split(","))
     if unknown := [name for name in names if name not in PEERS]:
         parser.error(f"--peers knows {known}, all and none, not {', '.join(unknown)}")
@@ -129,7 +131,7 @@ def _plan(options: argparse.Namespace, folder: Path) -> Plan:
         placement=placement,
         folder=folder,
         seconds=0.0,
-        paced_seconds=4 * options.seconds if options.seconds else PACED_S[options.all],
+        paced_seconds=options.paced or PACED_S[options.all],
         repeat=options.repeat,
         viewers=max(_chosen(options).values()),
         seed=seed,

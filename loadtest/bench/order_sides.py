@@ -24,9 +24,10 @@ CATCH_UP_S = 120.0
 
 
 class Paced(NamedTuple):
-    """An open loop: what it took the buyers, and how far the ledger fell behind meanwhile, in seconds."""
+    """An open loop: its window, the orders that were due, and how far the ledger fell behind, in seconds."""
 
     sample: Sample
+    due: int
     ledger_lag_s: float
 
 
@@ -53,16 +54,21 @@ class BuyersSide:
         return self._holds(f"run {round(seconds * 1000)}", seconds)
 
     def paced(self, per_second: int, seconds: float, arrears: Arrears) -> Paced:
-        """An open loop that begins with a ledger that is up to date. Raises as `sample`, and StoreFailed."""
+        """An open loop that begins with a ledger that is up to date; where the machine cannot keep up, some
+        orders are refused or not even sent. Raises ProgramFailed when one was not answered, StoreFailed."""
         arrears.wait_until_none(CATCH_UP_S)
         with ThreadPoolExecutor(1) as asking:
             line = f"pace {per_second} {round(seconds * 1000)}"
-            window = asking.submit(self._holds, line, seconds)
-            lag = 0.0
+            window = asking.submit(self._window, line, seconds, "accepted")
+            lag = arrears.seconds()
             while not window.done():
                 lag = max(lag, arrears.seconds())
                 time.sleep(0.1)
-        return Paced(window.result(), lag)
+        done, sample = window.result()
+        if done["unanswered"] or not done["accepted"]:
+            raise ProgramFailed("buyers", f"{done}; {self._buyers.complaints()}; {self._server.said()}")
+        self.accepted += done["accepted"]
+        return Paced(sample, done["accepted"] + done["refused"] + done["unsent"], lag)
 
     def refusals(self, seconds: float) -> Sample:
         """A closed loop in which nothing is left: counts refusals; ProgramFailed for anything else."""

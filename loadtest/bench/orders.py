@@ -125,6 +125,7 @@ def measure(plan: Plan) -> Section:
         "p50_ms": round(median(one.extra["p50_ms"] for one in windows.hot), 1),
         "p99_ms": round(max(one.extra["p99_ms"] for one in windows.hot), 1),
         "open_loop_seconds": plan.paced_seconds,
+        "open_loop_due": paced.due,
         "open_loop_p50_ms": round(paced.sample.extra["p50_ms"], 1),
         "open_loop_p99_ms": round(paced.sample.extra["p99_ms"], 1),
         "ledger_lag_s": round(paced.ledger_lag_s, 2),
@@ -154,6 +155,7 @@ def _ratios(raw: Side, single: Side, hot: Side, spread: Side, refused: Side, pac
         Ratio("holds / an EVALSHA per order", rate(hot) / rate(single)),
         Ratio(f"holds / {HOLDS_TARGET:,} per second", rate(hot) / HOLDS_TARGET, 1.0),
         Ratio(f"sold-out answers / {REFUSALS_TARGET:,} per second", rate(refused) / REFUSALS_TARGET, 1.0),
+        Ratio("held / due in the open loop", paced.sample.count / paced.due, 1.0),
         Ratio(f"{ORDER_P99_MS} ms / p99 of the open loop", ORDER_P99_MS / paced.sample.extra["p99_ms"], 1.0),
         Ratio(f"{LEDGER_LAG_S} s / lag of the ledger", LEDGER_LAG_S / max(0.001, paced.ledger_lag_s), 1.0),
     ]
