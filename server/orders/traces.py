@@ -1,11 +1,11 @@
-"""What an order leaves in the store beside its record: its request, its hold, money on its way."""
+"""What an order leaves in the store beside its record: its request, its hold, its refund under way."""
 
 from __future__ import annotations
 
 from redis.asyncio.client import Pipeline
 
 from schemas.codes import OrderStatus
-from server.orders.changes import RETURN_AFTER_MS, owed_for
+from server.orders.aftersales import under_way
 from server.orders.keys import PartitionKeys
 from server.orders.lifecycle import HOLDING
 from server.orders.records import StoredOrder
@@ -36,6 +36,5 @@ def write_traces(
     """Queue what the sweepers need to see to the order. Again is no harm."""
     if record.status in HOLDING:
         pipeline.zadd(keys.holds, {record.order: hold_until(record, settings)})
-    elif record.status is OrderStatus.REFUNDING:
-        owed = owed_for(record, record.payment or "")
-        pipeline.zadd(keys.returns, {owed.member: now + RETURN_AFTER_MS}, nx=True)
+    elif (refund := under_way(record)) is not None:
+        pipeline.zadd(keys.refunds, {refund.id: refund.due}, nx=True)
