@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.orders.aftersales import under_way
 from server.orders.entries import decode_entry
 from server.orders.keys import ORDER_ID_LENGTH, KeyBook, PartitionKeys
 from server.orders.ledger import Ledger
@@ -83,10 +84,15 @@ class RecordAudit:
         async with self._client.pipeline(transaction=True) as pipeline:
             pipeline.mget([keys.order(name) for name in names])
             pipeline.zmscore(keys.holds, cast("Any", names))
+            pipeline.zmscore(keys.refunds, cast("Any", [_refund_of(record) for record, _ in batch]))
             for record, _ in batch:
                 pipeline.hget(self._book.room(record.room).user(record.user), record.request_id)
-            found, scores, *requests = await pipeline.execute()
-        problems = []
+            found, scores, dues, *requests = await pipeline.execute()
+        problems = [
+            _problem(record, "refund_missing", 1, 0, "it is refunding, and nobody will take that up")
+            for (record, _), data, due in zip(batch, found, dues, strict=True)
+            if due is None and _refund_of(record) and data is not None and _same(record, data)
+        ]
         for (record, last), data, score, request in zip(batch, found, scores, requests, strict=True):
             problems += self._record(record, data, score)
             if last + self._settings.request_ttl_ms > self._now + _MARGIN_MS:
@@ -228,6 +234,20 @@ class RecordAudit:
 def _problem(record: StoredOrder, kind: str, expected: int | str, found: int | str, message: str) -> Problem:
     pool = f"{record.room}/{record.pool}"
     return Problem(pool, kind, expected, found, f"order {record.order}: {message}", record.order)
+
+
+def _refund_of(record: StoredOrder) -> str:
+    """The id of the refund it is in, or nothing."""
+    refund = under_way(record)
+    return refund.id if refund is not None else ""
+
+
+def _same(record: StoredOrder, data: bytes) -> bool:
+    """Whether the store has this very version."""
+    try:
+        return decode_stored(data).version == record.version
+    except msgspec.MsgspecError:
+        return False  # named already
 
 
 def _request(record: StoredOrder, request: bytes | None) -> list[Problem]:

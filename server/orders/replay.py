@@ -6,7 +6,8 @@
     units        user -> units held or paid, per pool
     pools        rules as last written, counters added up from orders and movements; `epoch` + 1
     due, rooms   what the sale clock has to tell, which rooms have pools
-    returns      money on its way back
+    returns      payments without an order, on their way back
+    refunds      refunds under way, by when the sweeper takes them up
 
 The ledger must have everything that the outbox has (`LedgerConsumer.drain`), and nobody else may write:
 the partition is frozen and the caller has its fence. Each step writes what the ledger says, whatever is

@@ -9,6 +9,7 @@ import structlog
 from redis.asyncio import Redis
 
 from schemas.codes import OrderStatus
+from server.orders.aftersales import under_way
 from server.orders.changes import RETURN_AFTER_MS, Changes, Code, Owed, expire_order, release_change
 from server.orders.keys import KeyBook, PartitionKeys
 from server.orders.lifecycle import HOLDING
@@ -116,12 +117,9 @@ class ReturnSweeper:
         try:
             owed = Owed.decode(member)
             record = await self._service.stored(owed.order)
-            if (
-                record is not None
-                and record.payment == owed.payment
-                and record.status is OrderStatus.REFUNDING
-            ):
-                await self._service.refunds.resume(record)
+            refund = under_way(record) if record is not None and record.payment == owed.payment else None
+            if refund is not None:  # begun by an earlier version, which kept refunds here
+                await self._client.zadd(partition.refunds, {refund.id: refund.due}, nx=True)
                 await self._client.zrem(partition.returns, member)
             elif record is not None and record.payment == owed.payment and record.status in _KEEPS:
                 await self._client.zrem(partition.returns, member)

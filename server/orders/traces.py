@@ -1,11 +1,12 @@
-"""What an order leaves in the store beside its record: its request, its hold, money on its way."""
+"""What an order leaves in the store beside its record: its request, its hold, its refund under way."""
 
 from __future__ import annotations
 
 from redis.asyncio.client import Pipeline
 
 from schemas.codes import OrderStatus
-from server.orders.changes import RETURN_AFTER_MS, Owed, owed_for
+from server.orders.aftersales import under_way
+from server.orders.changes import Owed
 from server.orders.charges import rebuilt_charge
 from server.orders.keys import KeyBook, PartitionKeys
 from server.orders.lifecycle import HOLDING
@@ -58,6 +59,5 @@ def write_traces(
         for name, value in rebuilt_charge(now).items():
             pipeline.hsetnx(keys.charge(record.order), name, str(value))
         pipeline.zadd(keys.charges, {record.order: now}, nx=True)
-    if record.status is OrderStatus.REFUNDING:
-        owed = owed_for(record, record.payment or "")
-        pipeline.zadd(keys.returns, {owed.member: now + RETURN_AFTER_MS}, nx=True)
+    if (refund := under_way(record)) is not None:
+        pipeline.zadd(keys.refunds, {refund.id: refund.due}, nx=True)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.codes import OrderStatus
 from server.orders.changes import Owed
 from server.orders.keys import new_order_id
+from server.orders.records import encode_stored
+from server.orders.refund_sweeper import RefundSweeper
 from server.orders.sweeper import HoldSweeper, ReturnSweeper
 from tests.orders.shop import ROOM, SHORT, Shop, accepted
 
@@ -116,3 +119,20 @@ async def test_the_payment_of_a_paid_order_stays(shop: Shop) -> None:
     assert await ReturnSweeper(shop.service, shop.store, SHORT).sweep() == 1
     assert shop.provider.refunds == []
     assert await shop.store.zcard(partition.returns) == 0
+
+
+async def test_a_refund_that_an_earlier_version_began(shop: Shop) -> None:
+    await shop.mount(stock=2)
+    order = await shop.order(pay=True)
+    record = await shop.service.stored(order.order)
+    assert record is not None and record.payment is not None
+    partition = shop.service.book.room(ROOM).partition
+    old = replace(record, status=OrderStatus.REFUNDING, version=3)
+    await shop.store.set(partition.order(order.order), encode_stored(old))
+    await shop.store.zadd(partition.returns, {Owed(order.order, "CNY", 250, record.payment).member: 1})
+    await ReturnSweeper(shop.service, shop.store, SHORT).sweep()
+    assert await RefundSweeper(shop.service, shop.store, SHORT).sweep() == 1
+    assert await status(shop, order.order) is OrderStatus.REFUNDED
+    assert await shop.units() == (2, 2, 0, 0)
+    assert await shop.store.zcard(partition.returns) == await shop.store.zcard(partition.refunds) == 0
+    assert shop.provider.refunds == [(record.payment, 250, "CNY")]
