@@ -26,6 +26,7 @@ from server.orders.metrics import REFUNDS
 from server.orders.outcomes import Outcome
 from server.orders.records import StoredOrder
 from server.orders.refund_sweeper import LONGEST_PAUSE_MS, RefundSweeper
+from server.orders.verified import mark_verified
 from server.valkey import connect, store_time
 from tests.orders.shop import NO, ROOM, SETTINGS, Shop, accepted
 from tests.orders.stage import Stage
@@ -299,6 +300,7 @@ async def interleave(
 ) -> None:
     client = connect(url, name="refunders")
     await client.flushall()
+    await mark_verified(client, IMPATIENT.partitions)
     shop = Shop(client, IMPATIENT)
     stage = Stage()
     await shop.mount(stock=3, price=250)
