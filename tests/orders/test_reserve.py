@@ -261,6 +261,6 @@ async def test_rooms_of_one_partition_share_a_call_and_nothing_else(shop: Shop) 
     assert codes(outcomes) == [None, None, ErrorCode.SOLD_OUT, ErrorCode.SOLD_OUT]
     assert [accepted(outcome).amount for outcome in outcomes[:2]] == [250, 7]
     assert messages == {
-        book.room(ROOM).channel: b'S{"stock":{"lamp":0}}',
-        book.room(other).channel: b'S{"stock":{"lamp":0}}',
+        book.room(ROOM).channel: b'S{"stock":{"lamp":0},"buyers":["ann"]}',
+        book.room(other).channel: b'S{"stock":{"lamp":0},"buyers":["ann"]}',
     }
