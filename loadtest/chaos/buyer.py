@@ -12,6 +12,7 @@ from client_sim.notices import Joined, Lost, Notice, OrderSettled, Reply, Violat
 from client_sim.session import ClientSession
 from client_sim.viewer import Viewer
 from client_sim.wire import Batch, Encoding, decoder
+from loadtest.chaos.desk import Desk
 from loadtest.chaos.pulse import Pulse
 from loadtest.chaos.records import Asked, Doubt, Journal, Refused, said
 from loadtest.chaos.told import AWAY, UNDONE
@@ -42,6 +43,7 @@ class Buyer:
         token: str,
         journal: Journal,
         pulse: Pulse,
+        desk: Desk,
         source: random.Random,
     ) -> None:
         self.user = user
@@ -53,11 +55,14 @@ class Buyer:
         """Orders of which nobody said what became of a command."""
         self._journal = journal
         self._pulse = pulse
+        self._desk = desk
         self._random = source
         self._wishes = Wishes(user, source)
         self._sockets = 0
         self._lost_at = 0.0
         self._enough = False
+        self._pushed: tuple[Order, float] | None = None
+        """An order just told, of which the next event says whether it came by itself."""
         self._live = asyncio.Event()
         self._asked: dict[int, asyncio.Future[Event | None]] = {}
         self._settled: dict[str, asyncio.Future[OrderSettled]] = {}
@@ -105,6 +110,7 @@ class Buyer:
 
     async def stop(self) -> None:
         await self.viewer.stop()
+        self._push()
 
     async def _fulfil(self, wish: Wish) -> float:
         """Milliseconds to wait before the next one."""
@@ -157,12 +163,26 @@ class Buyer:
     # ---- what a buyer is told ---------------------------------------------------------------
 
     def _hear(self, data: bytes) -> Batch:
-        """Pushed orders are noted as they came, also those that the session passes over as old."""
+        """Pushed orders are noted as they came, also those that the session passes over as old.
+
+        A refusal may have the order as it stood before it: that is a part of the answer.
+        """
         batch = self._decode(data)
         for event in batch.events:
+            part = isinstance(event, Error) and self._pushed and event.order == self._pushed[0].order
+            if not part:
+                self._push()
             if isinstance(event, OrderUpdated):
-                self._note(event.order, None)
+                self._pushed = (event.order, now_ms())
+                self._learn(event.order)
         return batch
+
+    def _push(self) -> None:
+        """What was told last came by itself."""
+        if self._pushed is not None:
+            order, at = self._pushed
+            self._pushed = None
+            self._journal.write(said(order, self.user, self._sockets, at, None, self.room))
 
     def _told(self, viewer: Viewer, notices: list[Notice]) -> None:
         for notice in notices:
@@ -173,6 +193,7 @@ class Buyer:
                         self._note(order, self._lost_at)
                     self._live.set()
                 case Lost():
+                    self._push()
                     self._lost_at = now_ms()
                     self._live.clear()
                 case Reply():
@@ -188,10 +209,14 @@ class Buyer:
         self._journal.write(
             said(order, self.user, self._sockets, now_ms(), sent, self.room, replayed=replayed)
         )
-        self._wishes.learn(order)
+        self._learn(order)
         self.doubts.pop(order.request_id, None)
         if sent is not None:
             self.in_doubt.discard(order.order)
+
+    def _learn(self, order: Order) -> None:
+        self._wishes.learn(order)
+        self._desk.learn(order)
 
     def _replied(self, reply: Reply) -> None:
         future = self._asked.pop(reply.id, None)
@@ -205,6 +230,9 @@ class Buyer:
             case Error(code=ErrorCode.UNKNOWN_OUTCOME) | None:
                 self._doubt(reply.command)
             case Error() as error:
+                if self._pushed is not None and error.order == self._pushed[0].order:
+                    (order, _), self._pushed = self._pushed, None
+                    self._note(order, now - reply.after_ms)
                 self._refused(reply.command, error, now)
             case _:
                 pass
@@ -233,5 +261,6 @@ class Buyer:
 
 
 def _names(command: Command) -> tuple[str, str]:
-    """The order and the request that a command names."""
-    return getattr(command, "order", None) or "", getattr(command, "request_id", None) or ""
+    """The order that a command names, and the request that placed it. A refund's own `request_id` is none."""
+    request = command.request_id if isinstance(command, OrderPlace | OrderGet) else None
+    return getattr(command, "order", None) or "", request or ""

@@ -12,11 +12,15 @@ from loadtest.chaos.told import STANDING, Told
 HELD = frozenset({"reserved"})
 SOLD = frozenset({"paid", "shipped", "delivered", "refunding"})
 """Units stay sold until the money is back."""
+BY_HOST = frozenset({"mount", "restock", "unmount"})
+"""Reasons of stock movements that a host asked for."""
+LEFT = "refunded_shipped"
+"""The reason of those that take out what was refunded and will not come back to the shelf."""
 FOLLOWS: dict[str, frozenset[str]] = {
     "reserved": frozenset({"paid", "cancelled", "expired"}),
-    "paid": frozenset({"shipped", "refunding", "refunded"}),
-    "shipped": frozenset({"delivered", "refunding", "refunded"}),
-    "delivered": frozenset({"refunding", "refunded"}),
+    "paid": frozenset({"shipped", "refunding"}),
+    "shipped": frozenset({"delivered", "refunding"}),
+    "delivered": frozenset({"refunding"}),
     # Back to where it was: the refund was partial or declined. `refunding`: the host approved it.
     "refunding": frozenset({"refunded", "refunding", "paid", "shipped", "delivered"}),
     "expired": frozenset({"paid"}),
@@ -150,6 +154,8 @@ def stranded(store: Store, orders: Mapping[str, LedgerOrder], moves: Iterable[Mo
         found.append(f"{store.holds} holds are left, {store.overdue} of them past their deadline")
     if store.returns:
         found.append(f"{store.returns} payments or refunds are still on their way back")
+    if store.charges:
+        found.append(f"{store.charges} charges are neither settled nor given up")
     if store.behind:
         found.append(f"the ledger lacks {store.behind} entries of the outbox")
     return found
@@ -190,7 +196,8 @@ def given(told: Told, moves: Iterable[Move]) -> list[str]:
     """What hosts were told they put in or took out is what the ledger has, once."""
     moved: Counter[str] = Counter()
     for move in moves:
-        moved[move.room] += move.delta
+        if move.reason in BY_HOST:
+            moved[move.room] += move.delta
     found = []
     for room in sorted(moved.keys() | told.given.keys()):
         below, above = told.perhaps.get(room, (0, 0))
@@ -198,6 +205,34 @@ def given(told: Told, moves: Iterable[Move]) -> list[str]:
         if not low <= moved[room] <= high:
             span = f"{low}" if low == high else f"{low} to {high}"
             found.append(f"room {room}: the host gave {span} units, the ledger has {moved[room]}")
+    return found
+
+
+def moved(
+    orders: Mapping[str, LedgerOrder], history: Mapping[str, Sequence[Step]], moves: Iterable[Move]
+) -> list[str]:
+    """Between a room's pools no unit comes or goes; what was shipped and refunded has left the shop, once."""
+    between: Counter[str] = Counter()
+    left: Counter[str] = Counter()
+    for move in moves:
+        if move.reason == LEFT:
+            left[move.room] -= move.delta
+        elif move.reason not in BY_HOST:
+            between[move.room] += move.delta
+    gone: Counter[str] = Counter()
+    for order, kept in orders.items():
+        shipped = any(step.status == "shipped" for step in history.get(order, ()))
+        gone[kept.room] += kept.quantity if shipped and kept.status == "refunded" else 0
+    found = [
+        f"room {room}: {units:+d} units came about between its pools"
+        for room, units in sorted(between.items())
+        if units
+    ]
+    found += [
+        f"room {room}: {gone[room]} units were shipped and refunded, the ledger took {left[room]} out"
+        for room in sorted(gone.keys() | left.keys())
+        if gone[room] != left[room]
+    ]
     return found
 
 

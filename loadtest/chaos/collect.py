@@ -11,7 +11,7 @@ from msgspec import Struct
 from redis.asyncio import Redis
 
 from loadtest.chaos.database import Database
-from loadtest.chaos.facts import LedgerOrder, Move, Pool, Step, Store
+from loadtest.chaos.facts import LedgerOrder, Move, PaymentRow, Pool, RefundRow, Step, Store
 
 PARTITIONS = 16
 GROUP = "ledger"
@@ -31,16 +31,17 @@ class Backlog(Struct, frozen=True):
     holds: int
     overdue: int
     returns: int
+    charges: int
     behind: int
 
     @property
     def none(self) -> bool:
-        return not (self.holds or self.returns or self.behind)
+        return not (self.holds or self.returns or self.charges or self.behind)
 
     def __str__(self) -> str:
         return (
             f"{self.holds} holds ({self.overdue} overdue), {self.returns} returns,"
-            f" {self.behind} entries that the ledger lacks"
+            f" {self.charges} charges, {self.behind} entries that the ledger lacks"
         )
 
 
@@ -52,13 +53,16 @@ async def read_backlog(client: Redis) -> Backlog:
             pipeline.zcard(f"{tag(number)}:holds")
             pipeline.zcount(f"{tag(number)}:holds", 0, seconds * 1000)
             pipeline.zcard(f"{tag(number)}:returns")
+            pipeline.zcard(f"{tag(number)}:refunds")
+            pipeline.zcard(f"{tag(number)}:charges")
             pipeline.exists(f"{tag(number)}:outbox")
         found = cast("list[int]", await pipeline.execute())
+    holds, overdue, returns, refunds, charges = (sum(found[at::6]) for at in range(5))
     behind = 0
     for number in range(PARTITIONS):
-        if found[4 * number + 3]:
+        if found[6 * number + 5]:
             behind += await _behind(client, f"{tag(number)}:outbox")
-    return Backlog(sum(found[0::4]), sum(found[1::4]), sum(found[2::4]), behind)
+    return Backlog(holds, overdue, returns + refunds, charges, behind)
 
 
 async def _behind(client: Redis, outbox: str) -> int:
@@ -77,7 +81,11 @@ async def read_store(client: Redis, orders: Iterable[str]) -> Store:
     """All pools, what is left to do, and the records of `orders` that are there. Raises redis errors."""
     backlog = await read_backlog(client)
     store = Store(
-        holds=backlog.holds, overdue=backlog.overdue, returns=backlog.returns, behind=backlog.behind
+        holds=backlog.holds,
+        overdue=backlog.overdue,
+        returns=backlog.returns,
+        charges=backlog.charges,
+        behind=backlog.behind,
     )
     for number in range(PARTITIONS):
         for room in sorted(await _members(client, f"{tag(number)}:rooms")):
@@ -144,6 +152,15 @@ async def read_history(database: Database) -> dict[str, list[Step]]:
 async def read_moves(database: Database) -> list[Move]:
     rows = await database.rows("SELECT room, pool, delta, at, reason FROM stock_movements")
     return [Move(*row) for row in rows]
+
+
+async def read_payments(database: Database) -> list[PaymentRow]:
+    return [PaymentRow(*row) for row in await database.rows("SELECT payment, what, amount FROM payments")]
+
+
+async def read_refunds(database: Database) -> list[RefundRow]:
+    rows = await database.rows("SELECT refund, what, payment, amount FROM refunds")
+    return [RefundRow(*row) for row in rows]
 
 
 async def read_parked(database: Database) -> int:

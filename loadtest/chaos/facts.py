@@ -63,7 +63,9 @@ class Store(Struct):
     overdue: int = 0
     """Holds past their deadline."""
     returns: int = 0
-    """Money that is on its way back."""
+    """Payments and refunds on their way back."""
+    charges: int = 0
+    """Charges that are neither settled nor given up."""
     behind: int = 0
     """Outbox entries that the ledger has not acknowledged."""
     orders: dict[str, tuple[int, str]] = {}
@@ -82,6 +84,23 @@ class Payment(Struct, frozen=True):
     refunds: dict[str, int] = {}
 
 
+class PaymentRow(Struct, frozen=True, gc=False):
+    """What the ledger says became of a payment: captured for its order, unused, or returned."""
+
+    payment: str
+    what: str
+    amount: int
+
+
+class RefundRow(Struct, frozen=True, gc=False):
+    """What the ledger says became of a refund: begun, approved, declined or done."""
+
+    refund: str
+    what: str
+    payment: str
+    amount: int
+
+
 class Shown(Struct, frozen=True):
     """What one viewer was shown last: units by sku or sale."""
 
@@ -96,6 +115,8 @@ class Books(Struct):
     orders: dict[str, LedgerOrder] = {}
     history: dict[str, list[Step]] = {}
     moves: list[Move] = []
+    payments: list[PaymentRow] = []
+    refunds: list[RefundRow] = []
     parked: int = 0
     store: Store = field(default_factory=Store)
     book: list[Payment] | None = None

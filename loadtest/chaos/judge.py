@@ -31,6 +31,11 @@ def judge(told: Told, books: Books, stuck: Sequence[str], violations: Sequence[s
             "oversold", "at no moment more units than were given", checks.oversold(orders, history, moves)
         ),
         promise("given", "what hosts gave is in the ledger, once", checks.given(told, moves)),
+        promise(
+            "moved",
+            "no unit comes or goes between a room's pools",
+            checks.moved(orders, history, moves),
+        ),
         promise("stranded", "no unit is held or missing at the end", checks.stranded(store, orders, moves)),
         promise("same", "store and ledger tell the same of each order", checks.stored(told, store, orders)),
         promise("shown", "shown stock is sellable stock", checks.shown_stock(books.shown, pools)),
@@ -54,4 +59,10 @@ def _money(books: Books) -> list[Promise]:
         ),
         promise("refunds", "no refund above its capture", money.refunds_below_capture(entries), skipped),
         promise("unused", "no unused payment is kept", money.none_unused(entries, books.orders), skipped),
+        promise(
+            "book",
+            "the ledger knows of all money taken and given back",
+            money.in_ledger(entries, books.payments, books.refunds),
+            skipped,
+        ),
     ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
-from loadtest.chaos.facts import LedgerOrder, Payment
+from loadtest.chaos.facts import LedgerOrder, Payment, PaymentRow, RefundRow
 
 CAPTURED = "captured"
 PAID = frozenset({"paid", "shipped", "delivered"})
@@ -71,5 +71,28 @@ def none_unused(book: Iterable[Payment], orders: Mapping[str, LedgerOrder]) -> l
             left = payment.amount - payment.refunded
             found.append(
                 f"payment {payment.payment}: {left} are kept for order {payment.order}, which is {what}"
+            )
+    return found
+
+
+def in_ledger(
+    book: Iterable[Payment], payments: Iterable[PaymentRow], refunds: Iterable[RefundRow]
+) -> list[str]:
+    """The ledger knows of all money that was taken, and of all that went back, to the last unit."""
+    known: set[str] = set()
+    back: Counter[str] = Counter()
+    for row in payments:
+        known.add(row.payment)
+        back[row.payment] += row.amount if row.what == "returned" else 0
+    for refund in refunds:
+        back[refund.payment] += refund.amount if refund.what == "done" else 0
+    found = []
+    for payment in book:
+        if payment.status == CAPTURED and payment.payment not in known:
+            found.append(f"payment {payment.payment}: {payment.amount} were taken, the ledger has none such")
+        if payment.refunded != back[payment.payment]:
+            found.append(
+                f"payment {payment.payment}: {payment.refunded} were given back,"
+                f" the ledger has {back[payment.payment]}"
             )
     return found

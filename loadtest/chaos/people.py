@@ -11,6 +11,7 @@ from client_sim.session import ClientSession
 from client_sim.viewer import Viewer
 from loadtest.bench.target import Server
 from loadtest.chaos.buyer import Buyer
+from loadtest.chaos.desk import Desk
 from loadtest.chaos.facts import Shown
 from loadtest.chaos.pulse import Pulse
 from loadtest.chaos.records import Journal
@@ -29,8 +30,10 @@ class People:
         self.pulse = Pulse()
         self._server = server
         self._rooms = rooms
+        token = server.token("host", Role.HOST)
+        self._desks = {room: Desk(_own(source)) for room in rooms}
         self.hosts = [
-            Shopkeeper(server.address, room, server.token("host", Role.HOST), journal, _own(source))
+            Shopkeeper(server.address, room, token, journal, self._desks[room], _own(source))
             for room in rooms
         ]
         self.buyers = [
@@ -40,7 +43,16 @@ class People:
 
     def _buyer(self, user: str, room: str, journal: Journal, source: random.Random) -> Buyer:
         token = self._server.token(user, Role.VIEWER)
-        return Buyer(self._server.address, room, user, token, journal, self.pulse, _own(source))
+        return Buyer(
+            self._server.address,
+            room,
+            user,
+            token,
+            journal,
+            self.pulse,
+            self._desks[room],
+            _own(source),
+        )
 
     async def open(self) -> None:
         """The shelves are filled and everybody begins. Raises NotMounted, TimeoutError."""

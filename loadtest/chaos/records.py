@@ -79,7 +79,17 @@ class Gave(Line, tag="g"):
     sure: bool
 
 
-Record = Asked | Said | Refused | Doubt | Gave
+class Did(Line, tag="h"):
+    """A host's command and what came of it: `done`, an error, or `lost`. For whoever reads the journal."""
+
+    at: float
+    room: str
+    command: str
+    about: str
+    outcome: str
+
+
+Record = Asked | Said | Refused | Doubt | Gave | Did
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Record).decode
 

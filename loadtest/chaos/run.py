@@ -47,6 +47,7 @@ SETTINGS = {
     # Short, so that holds run out while their payments are still under way.
     "MIAODAN_ORDERS__HOLD_MS": "4000",
     "MIAODAN_ORDERS__PAYMENT_GRACE_MS": "4000",
+    "MIAODAN_ORDERS__REFUND_APPROVAL_MS": "3000",
     "MIAODAN_ORDERS__STORE_TIMEOUT_MS": "2000",
     "MIAODAN_PAYMENTS__TIMEOUT_MS": "2000",
     "MIAODAN_PAYMENTS__SANDBOX_LATENCY_MS": "10",
@@ -156,6 +157,7 @@ class Course:
             books.store = await collect.read_store(client, told.orders)
         finally:
             await client.aclose()
+        (self._journal.parent / "books.json").write_bytes(msgspec.json.encode(books))
         promises = judge(told, books, self._stuck, people.violations())
         return Report(
             machine=facts(),
@@ -254,6 +256,8 @@ class Course:
             orders=await collect.read_orders(self._database),
             history=await collect.read_history(self._database),
             moves=await collect.read_moves(self._database),
+            payments=await collect.read_payments(self._database),
+            refunds=await collect.read_refunds(self._database),
             parked=await collect.read_parked(self._database),
             book=await self._book(),
             audit=await asyncio.to_thread(self._audit),

@@ -12,7 +12,8 @@ from client_sim.clock import now_ms
 from client_sim.notices import Joined, Lost, Notice, Reply, Violation
 from client_sim.session import ClientSession
 from client_sim.viewer import Viewer
-from loadtest.chaos.records import Gave, Journal
+from loadtest.chaos.desk import Desk
+from loadtest.chaos.records import Did, Gave, Journal
 from schemas.codes import ErrorCode, SalePhase
 from schemas.commands import (
     Command,
@@ -33,7 +34,11 @@ MOST_SALES = 3
 LOW = 250
 """Units of a product below which it is restocked."""
 TURN_S = (0.1, 0.5)
+AT_DESK = 5
+"""Orders that are seen to between two things for the room."""
 REPLY_S = 15.0
+_IN_DOUBT = (ErrorCode.UNKNOWN_OUTCOME, ErrorCode.UNAVAILABLE)
+"""A store that does not answer a host may have done what it was told."""
 BACK_MS = 100.0
 
 
@@ -45,13 +50,20 @@ class Shopkeeper:
     """Comes back by itself when its socket is lost. What it was not answered is noted as unsure."""
 
     def __init__(
-        self, address: Address, room: str, token: str, journal: Journal, source: random.Random
+        self,
+        address: Address,
+        room: str,
+        token: str,
+        journal: Journal,
+        desk: Desk,
+        source: random.Random,
     ) -> None:
         self.room = room
         self.done: Counter[str] = Counter()
         """Commands that were answered with `done`, by type."""
         self.violations: list[str] = []
         self._journal = journal
+        self._desk = desk
         self._random = source
         self._enough = asyncio.Event()
         self._live = asyncio.Event()
@@ -79,6 +91,10 @@ class Shopkeeper:
             command = self._next()
             if command is not None:
                 await self._do(command)
+            for _ in range(AT_DESK):
+                task = self._desk.next()
+                if task is not None and not self._enough.is_set():
+                    await self._do(task)
             try:
                 async with asyncio.timeout(self._random.uniform(*TURN_S)):
                     await self._enough.wait()
@@ -130,7 +146,8 @@ class Shopkeeper:
         answer = await self._ask(command)
         if isinstance(answer, Done):
             self.done[command_type(command)] += 1
-        in_doubt = answer is None or (isinstance(answer, Error) and answer.code is ErrorCode.UNKNOWN_OUTCOME)
+        self._journal.write(Did(now_ms(), self.room, command_type(command), repr(command), _word(answer)))
+        in_doubt = answer is None or (isinstance(answer, Error) and answer.code in _IN_DOUBT)
         if isinstance(command, ProductRestock) and (in_doubt or isinstance(answer, Done)):
             self._journal.write(Gave(now_ms(), self.room, command.delta, not in_doubt))
 
@@ -161,3 +178,10 @@ class Shopkeeper:
                     self.violations.append(f"host of {self.room}: {fault.value}: {detail}")
                 case _:
                     pass
+
+
+def _word(answer: Event | None) -> str:
+    """What came of a command."""
+    if isinstance(answer, Error):
+        return f"{answer.code.value}: {answer.message}"
+    return "lost" if answer is None else "done"

@@ -16,6 +16,7 @@ MOST_OPEN = 12
 """Unpaid orders a buyer keeps; beyond it one is paid or given up."""
 KEPT = 64
 """Requests and orders that a buyer remembers, the latest."""
+_REFUNDABLE = frozenset({OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED})
 
 
 class Wishes:
@@ -60,7 +61,7 @@ class Wishes:
         elif roll < 0.28:
             wish = self._about(unpaid, OrderCancel)
         elif roll < 0.34:
-            wish = self._about(self._those(OrderStatus.PAID), OrderRefund)
+            wish = self._refund()
         elif roll < 0.40:
             wish = self._look()
         elif roll < 0.46:
@@ -72,8 +73,21 @@ class Wishes:
     def _those(self, status: OrderStatus) -> list[str]:
         return [name for name, order in self._orders.items() if order.status is status]
 
-    def _about(self, orders: list[str], kind: type[OrderPay] | type[OrderCancel] | type[OrderRefund]) -> Wish:
+    def _about(self, orders: list[str], kind: type[OrderPay] | type[OrderCancel]) -> Wish:
         return kind(order=self._random.choice(orders)) if orders else None
+
+    def _refund(self) -> Wish:
+        """All of what is left, or a part of it."""
+        paid = [order for order in self._orders.values() if order.status in _REFUNDABLE]
+        if not paid:
+            return None
+        order = self._random.choice(paid)
+        left = order.amount - order.refunded
+        if left < 2 or self._random.random() < 0.6:
+            return OrderRefund(order=order.order, reason="all of it")
+        self._number += 1
+        part = self._random.randint(1, left // 2)
+        return OrderRefund(order=order.order, reason="a part", amount=part, request_id=f"part-{self._number}")
 
     def _look(self) -> Wish:
         if not self._orders:

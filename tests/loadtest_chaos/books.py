@@ -43,16 +43,18 @@ def steps(*statuses: str, at: int = 100) -> list[Step]:
     return [Step(number, status, at + 10 * number) for number, status in enumerate(statuses, 1)]
 
 
-def move(delta: int, at: int = 1, pool: str = POOL) -> Move:
-    return Move(ROOM, pool, delta, at)
+def move(delta: int, at: int = 1, pool: str = POOL, reason: str = "restock") -> Move:
+    return Move(ROOM, pool, delta, at, reason)
 
 
 def pool(available: int, held: int = 0, sold: int = 0, *, state: str = "open", name: str = POOL) -> Pool:
     return Pool(ROOM, name, state, available + held + sold, available, held, sold)
 
 
-def store(*pools: Pool, holds: int = 0, overdue: int = 0, returns: int = 0, behind: int = 0) -> Store:
-    return Store(pools=list(pools), holds=holds, overdue=overdue, returns=returns, behind=behind)
+def store(
+    *pools: Pool, holds: int = 0, overdue: int = 0, returns: int = 0, charges: int = 0, behind: int = 0
+) -> Store:
+    return Store(list(pools), holds, overdue, returns, charges, behind)
 
 
 def payment(

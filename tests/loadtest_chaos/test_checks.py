@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from loadtest.chaos import checks
@@ -50,7 +52,7 @@ class TestHistories:
         "life",
         [
             ["reserved", "paid", "shipped", "delivered", "refunding", "refunded"],
-            ["reserved", "expired", "paid", "refunding", "paid"],
+            ["reserved", "expired", "paid", "refunding", "refunding", "paid"],
             ["reserved", "cancelled"],
         ],
     )
@@ -62,7 +64,7 @@ class TestHistories:
         [
             ["reserved", "shipped"],
             ["reserved", "cancelled", "paid"],
-            ["reserved", "paid", "refunded", "paid"],
+            ["reserved", "paid", "refunded"],
         ],
     )
     def test_a_step_that_is_not_allowed(self, life: list[str]) -> None:
@@ -182,7 +184,7 @@ class TestStranded:
         (line,) = checks.stranded(store(), {}, [move(5)])
         assert line == "pool room/sku/tea: 5 units were given to it, the store does not know it"
 
-    @pytest.mark.parametrize("left", [store(returns=1), store(behind=3)])
+    @pytest.mark.parametrize("left", [store(returns=1), store(charges=1), store(behind=3)])
     def test_work_that_is_left(self, left: Store) -> None:
         assert len(checks.stranded(left, {}, [])) == 1
 
@@ -213,10 +215,47 @@ class TestGiven:
         gave = [Gave(1, ROOM, 5, True), Gave(2, ROOM, 5, False), Gave(3, ROOM, -3, False)]
         assert checks.given(Told(gave), [move(units)]) == []
 
+    def test_other_reasons_are_no_gift(self) -> None:
+        moves = [move(5), move(-2, reason=checks.LEFT), move(3, reason="carved")]
+        assert checks.given(Told([Gave(1, ROOM, 5, True)]), moves) == []
+
     def test_but_no_more_than_that(self) -> None:
         gave = [Gave(1, ROOM, 5, True), Gave(2, ROOM, 5, False)]
         (line,) = checks.given(Told(gave), [move(15)])
         assert line == "room room: the host gave 5 to 10 units, the ledger has 15"
+
+
+class TestMoved:
+    SHIPPED: ClassVar = {"00-a": kept("refunded", 5)}
+    LIFE: ClassVar = {"00-a": steps("reserved", "paid", "shipped", "refunding", "refunded")}
+
+    def test_carved_out_and_back(self) -> None:
+        sale = "sale/s1"
+        moves = [
+            move(5),
+            move(-3, reason="carved"),
+            move(3, pool=sale, reason="carved"),
+            move(-1, pool=sale, reason="closed"),
+            move(1, reason="closed"),
+        ]
+        assert checks.moved({}, {}, moves) == []
+        assert checks.moved({}, {}, moves[:-1]) == ["room room: -1 units came about between its pools"]
+
+    def test_what_was_shipped_and_refunded_is_gone(self) -> None:
+        assert checks.moved(self.SHIPPED, self.LIFE, [move(5), move(-2, reason=checks.LEFT)]) == []
+
+    @pytest.mark.parametrize("times", [0, 2])
+    def test_but_once(self, times: int) -> None:
+        (line,) = checks.moved(self.SHIPPED, self.LIFE, [move(-2, reason=checks.LEFT)] * times)
+        assert line == f"room room: 2 units were shipped and refunded, the ledger took {2 * times} out"
+
+    def test_what_was_never_shipped_stays(self) -> None:
+        books, life = (
+            {"00-a": kept("refunded", 4)},
+            {"00-a": steps("reserved", "paid", "refunding", "refunded")},
+        )
+        assert checks.moved(books, life, []) == []
+        assert len(checks.moved(books, life, [move(-2, reason=checks.LEFT)])) == 1
 
 
 class TestShownStock:

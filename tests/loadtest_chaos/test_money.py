@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from loadtest.chaos import money
-from loadtest.chaos.facts import Payment
+from loadtest.chaos.facts import Payment, PaymentRow, RefundRow
 from tests.loadtest_chaos.books import kept, payment
 
 PAID = {"00-a": kept("paid", 2, payment="p1")}
@@ -81,3 +83,38 @@ class TestUnused:
     def test_used_returned_or_never_taken(self) -> None:
         book = [payment(), payment(name="p2", refunded=200, r1=200), payment("00-b", status="pending")]
         assert money.none_unused(book, PAID) == []
+
+
+class TestInLedger:
+    BOOK: ClassVar = [
+        payment(refunded=150, r1=50, r2=100),
+        payment(name="p2", refunded=200, x=200),
+        payment(name="p3", status="declined"),
+    ]
+    ROWS: ClassVar = [
+        PaymentRow("p1", "captured", 200),
+        PaymentRow("p2", "unused", 200),
+        PaymentRow("p2", "returned", 200),
+    ]
+    REFUNDS: ClassVar = [
+        RefundRow("r1", "begun", "p1", 50),
+        RefundRow("r1", "done", "p1", 50),
+        RefundRow("r2", "approved", "p1", 100),
+        RefundRow("r2", "done", "p1", 100),
+        RefundRow("r3", "declined", "p1", 10),
+    ]
+
+    def test_to_the_last_unit(self) -> None:
+        assert money.in_ledger(self.BOOK, self.ROWS, self.REFUNDS) == []
+
+    def test_money_that_the_ledger_does_not_know(self) -> None:
+        (line,) = money.in_ledger([payment()], [], [])
+        assert line == "payment p1: 200 were taken, the ledger has none such"
+
+    def test_a_refund_that_is_not_in_the_ledger(self) -> None:
+        (line,) = money.in_ledger(self.BOOK, self.ROWS, self.REFUNDS[:3])
+        assert line == "payment p1: 150 were given back, the ledger has 50"
+
+    def test_a_return_that_never_reached_the_buyer(self) -> None:
+        (line,) = money.in_ledger([payment(name="p2")], self.ROWS, [])
+        assert line == "payment p2: 0 were given back, the ledger has 200"

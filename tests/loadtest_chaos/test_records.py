@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from loadtest.chaos.records import Asked, Doubt, Gave, Journal, Record, Refused, read, said
+from loadtest.chaos.records import Asked, Did, Doubt, Gave, Journal, Record, Refused, read, said
 from schemas.codes import OrderStatus
 from schemas.models import Order
 from tests.loadtest_chaos.books import told
@@ -18,6 +18,7 @@ def test_every_kind_of_record(tmp_path: Path) -> None:
         told(2, "paid"),
         Refused(3, "ann", "order.pay", "", "00-a", "conflict"),
         Gave(4, "room", -3, True),
+        Did(5, "room", "product.restock", "tea -3", "done"),
     ]
     path = tmp_path / "told.jsonl"
     for some in (records[:2], records[2:]):  # opened again, it goes on

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from loadtest.chaos.facts import Books, Shown
+from loadtest.chaos.facts import Books, PaymentRow, Shown
 from loadtest.chaos.judge import NO_BOOK, judge
 from loadtest.chaos.report import KEPT, SHOWN, Report, faults_by_kind, promise, strike_line, table
 from loadtest.chaos.schedule import Fault, Kind
@@ -82,6 +82,7 @@ class TestJudge:
             moves=[move(5)],
             store=store(pool(3, 0, 2)),
             book=[payment()],
+            payments=[PaymentRow("p1", "captured", 200)],
             audit={"ok": True},
         )
 
@@ -98,7 +99,7 @@ class TestJudge:
         books = self.books()
         books.book = None
         skipped = [one.name for one in judge(self.heard(), books, [], []) if one.skipped]
-        assert skipped == ["charged once", "refunds", "unused"]
+        assert skipped == ["charged once", "refunds", "unused", "book"]
 
     def test_every_promise_can_break(self) -> None:
         heard, books = Told([told(), told(2, "expired", at=20, sent=15)]), self.books()
@@ -109,7 +110,7 @@ class TestJudge:
         books.book.append(payment("00-b"))
         books.store.pools = [pool(1, 0, 2)]
         books.store.orders = {"00-a": (1, "reserved")}
-        books.moves = [move(1)]
+        books.moves = [move(1), move(-1, reason="closed")]
         books.shown = [Shown("ann", "room", {"tea": 9})]
         books.parked, books.audit = 1, {}
         books.book.append(payment(name="p3"))

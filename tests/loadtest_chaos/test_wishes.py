@@ -63,7 +63,12 @@ def test_everything_comes_up() -> None:
     assert {wish.sku for wish in placed} == {"tea", None}
     assert {wish.pay for wish in placed} == {True, False}
     assert all(wish.order == "a" for wish in wanted if isinstance(wish, OrderPay | OrderCancel))
-    assert all(wish.order == "b" for wish in wanted if isinstance(wish, OrderRefund))
+    refunds = [wish for wish in wanted if isinstance(wish, OrderRefund)]
+    assert all(wish.order == "b" for wish in refunds)
+    parts = [wish for wish in refunds if wish.amount is not None]
+    assert 0 < len(parts) < len(refunds)
+    assert len({wish.request_id for wish in parts}) == len(parts)
+    assert all(1 <= (wish.amount or 0) <= 50 for wish in parts)
     again = [wish for wish in placed if wishes.repeats(wish)]
     assert len({wish.request_id for wish in again}) < len(again) < len(placed)
 
