@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -137,21 +138,39 @@ async def test_a_database_that_hangs_and_dies_loses_no_sale(tmp_path: Path, post
 
 
 async def test_a_database_that_comes_after_the_server(tmp_path: Path, postgres: Postgres) -> None:
+    """Whether this store is all there ever was, only the ledger can tell: nothing is sold before it did."""
     database = postgres.new_database()
     postgres.stop()
+    server = LiveServer(tmp_path / "data", server__database_url=postgres.url(database), **SETTINGS)
+    starting = asyncio.create_task(asyncio.to_thread(server.start))
     try:
-        with running(tmp_path / "data", server__database_url=postgres.url(database), **SETTINGS) as server:
-            assert readiness(server, degraded=True, ledger=False, store=True)()
-            server.create_room("r")
-            async with host(server, "r") as control:
-                await live_room(control, product("A1", stock=100_000))
-            crowd = Crowd(server, "r")
-            await crowd.until_more(60)
-            accepted = await crowd.stop()
-            postgres.start()
-            await all_there(server, "r", accepted)
-            await until(server, readiness(server, degraded=False), "it is back")
-            assert server.stop() == 0
+        async with asyncio.timeout(40):
+            while not server.port:
+                await asyncio.sleep(0.02)
+
+        def frozen() -> bool:
+            with contextlib.suppress(OSError):
+                status, body = server.get("/ready")
+                return status == 503 and body["store"] is True is body["frozen"] and body["ledger"] is False
+            return False
+
+        await until(server, frozen, "it says that it is frozen")
+        server.create_room("r")
+        async with host(server, "r") as control:
+            reply = await control.ask("product.mount", product=product("A1"))
+            assert (reply["type"], reply["code"]) == ("error", "unavailable")
+        postgres.start()
+        await starting
+        async with host(server, "r") as control:
+            await live_room(control, product("A1", stock=100_000))
+        crowd = Crowd(server, "r")
+        await crowd.until_more(60)
+        accepted = await crowd.stop()
+        await all_there(server, "r", accepted)
+        await until(server, readiness(server, degraded=False, frozen=False), "it is back")
+        assert server.stop() == 0
     finally:
+        server.kill()
         if not postgres.running:
             postgres.start()
+        await asyncio.gather(starting, return_exceptions=True)
