@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 
@@ -19,8 +20,10 @@ from server.orders.problems import Problem
 from server.settings import OrderSettings
 from server.valkey import store_errors, store_time
 
-__all__ = ["AuditReport", "PoolAudit", "Problem", "audit"]
+__all__ = ["AuditReport", "PoolAudit", "Problem", "audit", "audit_running"]
 
+_LOOKS, _LOOK_SECONDS = 3, 0.5
+"""A fault must be seen this often in a row beside a running server."""
 _SHOWN = 100
 """Problems of one kind that are named one by one."""
 
@@ -108,6 +111,20 @@ async def audit(
         behind=behind,
         parked=parked + sum(store.unread for store in stores),
     )
+
+
+async def audit_running(client: Redis, ledger: Ledger, settings: OrderSettings) -> AuditReport:
+    """Beside a running server, whose back office keeps the ledger up to date: a fault must stay.
+
+    Raises StoreUnavailable, LedgerError.
+    """
+    report = await audit(client, ledger, settings, swept=True)
+    for _ in range(_LOOKS - 1):
+        if report.ok:
+            break
+        await asyncio.sleep(_LOOK_SECONDS)
+        report = await audit(client, ledger, settings, swept=True)
+    return report
 
 
 def _pool_audit(name: PoolName, pool: StorePool, bad: set[str]) -> PoolAudit:

@@ -18,7 +18,7 @@ from msgspec import Struct
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
-from server.orders.audit import AuditReport, audit
+from server.orders.audit import AuditReport, audit, audit_running
 from server.orders.consumer import LedgerConsumer
 from server.orders.fence import Fence, fenced
 from server.orders.keys import KeyBook
@@ -66,7 +66,7 @@ class RepairReport(Struct, frozen=True):
 
 
 class Repair:
-    """Alone or beside a running server. `swept`: as `audit` takes it."""
+    """Alone or beside a running server. `swept`: a back office runs beside it."""
 
     def __init__(self, client: Redis, ledger: Ledger, settings: OrderSettings, *, swept: bool) -> None:
         self._client = client
@@ -78,25 +78,33 @@ class Repair:
     async def run(self) -> RepairReport:
         """Raises RepairRefused, FenceLost, StoreUnavailable, LedgerError, redis errors."""
         with store_errors():
-            await self._drain()
-            if parked := await self._ledger.count_parked():
-                raise RepairRefused(parked)
+            await self._refuse_parked()
             before = await self._audit()
+            await self._refuse_parked()
             if before.ok:
                 return RepairReport(True, [], [], [], before)
             async with fenced(self._client, self._book.partitions) as fences:
                 await freeze(self._client, self._book)
+                # Nothing is added now, so this comes to an end also beside a running server.
+                await self._drain()
+                await self._refuse_parked()
                 told = await self._tell_again(fences, before)
                 await self._drain()
                 await self._rebuild(fences)
-            await self._drain()
         after = await self._audit()
         left = {(problem.pool, problem.kind, problem.order) for problem in after.problems}
         mended = [one for one in before.problems if (one.pool, one.kind, one.order) not in left]
         return RepairReport(after.ok, told, [keys.tag for keys in self._book.partitions], mended, after)
 
     async def _audit(self) -> AuditReport:
-        return await audit(self._client, self._ledger, self._settings, swept=self._swept)
+        if self._swept:
+            return await audit_running(self._client, self._ledger, self._settings)
+        await self._drain()
+        return await audit(self._client, self._ledger, self._settings)
+
+    async def _refuse_parked(self) -> None:
+        if parked := await self._ledger.count_parked():
+            raise RepairRefused(parked)
 
     async def _drain(self) -> None:
         await LedgerConsumer(self._client, self._ledger, self._settings, claim_idle_ms=0).drain()

@@ -111,7 +111,7 @@ class Replay:
             for (room, pool), total in totals.items():
                 self._pool(room, pool).total = total
             for fence in self._fences.values():
-                await fence.write(partial(_delete, [fence.partition.holds, fence.partition.due]))
+                await fence.write(partial(_delete, _swept(fence.partition)))
             await self._clear_units(self.done.pools)
             async for batch in read_orders(connection, numbers):
                 await self._orders(batch)
@@ -238,6 +238,11 @@ class Replay:
             pipeline.set(keys.verified, run_id)
 
         await fence.write(commands)
+
+
+def _swept(keys: PartitionKeys) -> list[str]:
+    """What the sweepers look through, and each order's record decides."""
+    return [keys.holds, keys.due, keys.refunds]
 
 
 def _delete(keys: list[str], pipeline: Pipeline) -> None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from redis.asyncio import Redis
 
-from server.orders.audit import AuditReport
+from server.orders.audit import AuditReport, audit_running
 from server.orders.audit import audit as audit_books
 from server.orders.consumer import LedgerConsumer
 from server.orders.database import ledger_url
@@ -24,8 +24,6 @@ from server.valkey import EmbeddedValkey, StoreUnavailable, answers, connect, em
 
 _PATIENCE = 15.0
 """Seconds a running server gets to bring its store back."""
-_LOOKS = 3
-"""A fault must be seen this often in a row beside a running server."""
 
 
 _Report = TypeVar("_Report")
@@ -45,7 +43,7 @@ class NothingToAudit(Exception):
 
 def audit(settings: Settings) -> AuditReport:
     """Raises NothingToAudit, DataDirInUse, StoreUnavailable, LedgerError, BadDatabaseUrl, redis errors."""
-    return _on_store(settings, _alone, _beside)
+    return _on_store(settings, _alone, audit_running)
 
 
 def repair(settings: Settings) -> RepairReport:
@@ -109,17 +107,6 @@ async def _alone(client: Redis, ledger: Ledger, settings: OrderSettings) -> Audi
     """Nobody else writes: the ledger first gets what is still in the outbox."""
     await LedgerConsumer(client, ledger, settings, claim_idle_ms=0).drain()
     return await audit_books(client, ledger, settings)
-
-
-async def _beside(client: Redis, ledger: Ledger, settings: OrderSettings) -> AuditReport:
-    """Beside a running server, whose back office keeps the ledger up to date."""
-    report = await audit_books(client, ledger, settings, swept=True)
-    for _ in range(_LOOKS - 1):
-        if report.ok:
-            break
-        await asyncio.sleep(0.5)
-        report = await audit_books(client, ledger, settings, swept=True)
-    return report
 
 
 async def _repair(client: Redis, ledger: Ledger, settings: OrderSettings, *, swept: bool) -> RepairReport:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests.integration.test_main_job import live_room
 from tests.live_server import Event, LiveServer, host, product, running, viewer
@@ -137,21 +139,44 @@ async def test_a_database_that_hangs_and_dies_loses_no_sale(tmp_path: Path, post
 
 
 async def test_a_database_that_comes_after_the_server(tmp_path: Path, postgres: Postgres) -> None:
+    """Whether this store is all there ever was, only the ledger can tell: nothing is sold before it did."""
     database = postgres.new_database()
     postgres.stop()
+    server = LiveServer(tmp_path / "data", server__database_url=postgres.url(database), **SETTINGS)
+    starting = asyncio.create_task(asyncio.to_thread(server.start))
     try:
-        with running(tmp_path / "data", server__database_url=postgres.url(database), **SETTINGS) as server:
-            assert readiness(server, degraded=True, ledger=False, store=True)()
-            server.create_room("r")
-            async with host(server, "r") as control:
-                await live_room(control, product("A1", stock=100_000))
-            crowd = Crowd(server, "r")
-            await crowd.until_more(60)
-            accepted = await crowd.stop()
-            postgres.start()
-            await all_there(server, "r", accepted)
-            await until(server, readiness(server, degraded=False), "it is back")
-            assert server.stop() == 0
+        async with asyncio.timeout(40):
+            while not server.port:
+                await asyncio.sleep(0.02)
+
+        def frozen() -> bool:
+            with contextlib.suppress(OSError):
+                status, body = server.get("/ready")
+                return status == 503 and body["store"] is True is body["frozen"] and body["ledger"] is False
+            return False
+
+        await until(server, frozen, "it says that it is frozen")
+        server.create_room("r")
+        with pytest.raises(ConnectionClosed) as closed:
+            async with host(server, "r"):
+                pass
+        assert closed.value.rcvd is not None and closed.value.rcvd.code == 4003, "come back later"
+        postgres.start()
+        await starting
+        async with asyncio.timeout(10):
+            while True:  # a gateway notices within half a second
+                with contextlib.suppress(ConnectionClosed):
+                    async with host(server, "r") as control:
+                        await live_room(control, product("A1", stock=100_000))
+                        break
+        crowd = Crowd(server, "r")
+        await crowd.until_more(60)
+        accepted = await crowd.stop()
+        await all_there(server, "r", accepted)
+        await until(server, readiness(server, degraded=False, frozen=False), "it is back")
+        assert server.stop() == 0
     finally:
+        server.kill()
         if not postgres.running:
             postgres.start()
+        await asyncio.gather(starting, return_exceptions=True)

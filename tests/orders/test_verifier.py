@@ -81,6 +81,8 @@ async def test_an_emptied_store_is_frozen_and_rebuilt(bare: Shop, ledger: Ledger
     held = await bare.order("bob", request_id="mine")
     await drain(bare, ledger)
     await bare.store.flushall()  # the process and its scripts go on
+    gone = await bare.place("eve")
+    assert gone.code is ErrorCode.UNAVAILABLE, "not: no such product"
     with pytest.raises(StoreUnavailable):
         await bare.mount(stock=5)
     with pytest.raises(StoreFrozen):

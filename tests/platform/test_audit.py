@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -123,3 +124,30 @@ def test_a_server_whose_store_does_not_answer(tmp_path: Path, monkeypatch: pytes
         result = audit(tmp_path)
     assert result.exit_code == 2
     assert "whose store does not answer" in result.stderr
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_repair_mends_what_the_audit_named(embedded: EmbeddedValkey, running: bool) -> None:
+    assert audit(embedded.data_dir, "--redis-url", embedded.url).exit_code == 0
+    on_store(embedded.url, lose_one)
+    if not running:
+        embedded.stop()
+    with DataDirLock(embedded.data_dir) if running else contextlib.nullcontext():
+        result = audit(embedded.data_dir, "--repair")
+    assert (result.exit_code, result.stderr) == (0, "")
+    report = json.loads(result.stdout)
+    assert report["ok"] is True and report["audit"]["available"] == 7
+    assert {(one["pool"], one["kind"]) for one in report["mended"]} >= {("r1/sku/tea", "sum")}
+    again = audit(embedded.data_dir) if not running else audit(embedded.data_dir, "--redis-url", embedded.url)
+    assert again.exit_code == 0
+
+
+def test_repair_waits_for_parked_entries(embedded: EmbeddedValkey) -> None:
+    async def poison(client: Redis) -> None:
+        await client.xadd(f"{partition_tag(partition_of('r1', SETTINGS.partitions))}:outbox", {"o": "[{}]"})
+
+    on_store(embedded.url, poison)
+    embedded.stop()
+    result = audit(embedded.data_dir, "--repair")
+    assert result.exit_code == 2
+    assert "no repair: 1 outbox entries are parked" in result.stderr
