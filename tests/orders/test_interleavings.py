@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from schemas.codes import ErrorCode, OrderStatus
+from server.orders import cashier
 from server.orders.ledger import Ledger
 from server.orders.outcomes import Outcome
 from tests.orders.interleaving import Cut, Run, cut_after, cut_before, every_order, kill
@@ -38,8 +39,11 @@ async def books(tmp_path: Path, anyio_backend: str) -> AsyncIterator[Ledger]:
 
 
 @pytest.fixture
-async def market(store: Redis, store_url: str, books: Ledger) -> AsyncIterator[Market]:
-    """Holds run out at once; everything is in one partition."""
+async def market(
+    store: Redis, store_url: str, books: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Market]:
+    """Everything is in one partition. Whoever tries again finds the store back by then."""
+    monkeypatch.setattr(cashier, "_PAUSES", (0.03,) * 6)
     market = Market(store, store_url, books, replace(SHORT, partitions=1))
     yield market
     await market.close()
@@ -76,21 +80,28 @@ async def test_pay_and_cancel(market: Market) -> None:
 
 
 async def test_pay_and_expire(market: Market) -> None:
+    """A charge that was open before the deadline may finish after it; none is opened in the grace."""
     payer, sweeper = market.site("payer"), market.site("sweeper")
-    swept = Counter[int]()
+    ends = Counter[tuple[OrderStatus, int]]()
 
     async def play(run: Run) -> None:
         await market.fresh()
         await market.house.mount(stock=1)
-        order = (await market.overdue()).order
-        paid, released = await run.through({payer: payer.shop.pay(order), sweeper: sweeper.holds.sweep()})
+        order = (await market.house.order()).order
+        paid, released = await run.through({payer: payer.shop.pay(order), sweeper: _expire(market, sweeper)})
         (record,) = await market.judge([order])
-        assert accepted(paid).status is record.status is PAID, "the unit was there all the time"
-        assert await market.house.units() == (1, 0, 0, 1)
-        swept[released] += 1
+        assert paid.code in (None, ErrorCode.CONFLICT)
+        assert record.status is (PAID if paid.code is None else EXPIRED)
+        assert len(market.bank.payments) == (paid.code is None), "told no, not even asked for money"
+        ends[record.status, released] += 1
 
     await every_order(play)
-    assert set(swept) == {0, 1}
+    assert set(ends) == {(PAID, 0), (PAID, 1), (EXPIRED, 1)}
+
+
+async def _expire(market: Market, sweeper: Site) -> int:
+    await market.deadlines_pass(sweeper)
+    return await sweeper.holds.sweep()
 
 
 async def test_pay_twice_from_two_gateways(market: Market) -> None:
@@ -173,7 +184,7 @@ async def test_two_sweepers(market: Market) -> None:
 
 async def test_a_late_payment_and_the_last_unit(market: Market) -> None:
     payer, buyer = market.site("payer"), market.site("buyer")
-    ends = Counter[OrderStatus]()
+    ends = Counter[tuple[ErrorCode | None, ErrorCode | None]]()
 
     async def play(run: Run) -> None:
         await market.fresh()
@@ -181,40 +192,50 @@ async def test_a_late_payment_and_the_last_unit(market: Market) -> None:
         order = (await market.overdue()).order
         await market.house_sweeps()
         paid, bought = await run.through({payer: payer.shop.pay(order), buyer: buyer.shop.place("bob")})
-        await _one_of_two(market, order, paid, bought)
-        ends[PAID if paid.code is None else EXPIRED] += 1
+        await _at_most_one(market, order, paid, bought)
+        ends[paid.code, bought.code] += 1
 
     await every_order(play)
-    assert set(ends) == {PAID, EXPIRED}
+    assert set(ends) == {(None, ErrorCode.SOLD_OUT), (ErrorCode.SOLD_OUT, None)}
 
 
 async def test_pay_expire_and_another_buyer(market: Market) -> None:
     payer, sweeper, buyer = market.site("payer"), market.site("sweeper"), market.site("buyer")
-    ends = Counter[tuple[bool, bool]]()
+    ends = Counter[tuple[ErrorCode | None, ErrorCode | None]]()
 
     async def play(run: Run) -> None:
         await market.fresh()
         await market.house.mount(stock=1)
-        order = (await market.overdue()).order
+        order = (await market.house.order()).order
         paid, _, bought = await run.through(
-            {payer: payer.shop.pay(order), sweeper: sweeper.holds.sweep(), buyer: buyer.shop.place("bob")}
+            {
+                payer: payer.shop.pay(order),
+                sweeper: _expire(market, sweeper),
+                buyer: buyer.shop.place("bob"),
+            }
         )
-        await _one_of_two(market, order, paid, bought)
-        ends[paid.code is None, bought.code is None] += 1
+        await _at_most_one(market, order, paid, bought)
+        ends[paid.code, bought.code] += 1
 
     await every_order(play)
-    assert set(ends) == {(True, False), (False, True)}
+    assert set(ends) == {
+        (None, ErrorCode.SOLD_OUT),
+        (ErrorCode.SOLD_OUT, None),
+        (ErrorCode.CONFLICT, None),
+        (ErrorCode.CONFLICT, ErrorCode.SOLD_OUT),  # neither: both asked while the hold stood, too late to pay
+    }
 
 
-async def _one_of_two(market: Market, order: str, paid: Outcome, bought: Outcome) -> None:
-    """The unit is the payer's or the buyer's, never both, never nobody's."""
-    assert codes([paid, bought]) in ([None, ErrorCode.SOLD_OUT], [ErrorCode.SOLD_OUT, None])
-    placed = [bought.order.order] if bought.order is not None else []
-    first, *_ = await market.judge([order, *placed])
+async def _at_most_one(market: Market, order: str, paid: Outcome, bought: Outcome) -> None:
+    """The unit is the payer's or the buyer's, never both; whoever is told so has it."""
+    placed = [bought.order.order] if bought.code is None and bought.order is not None else []
+    first, *rest = await market.judge([order, *placed])
     assert first.status is (PAID if paid.code is None else EXPIRED)
+    assert [record.status for record in rest] in ([], [RESERVED])
+    assert (paid.code is None) + len(rest) <= 1
     total, available, held, sold = await market.house.units()
-    # The buyer's own hold ran out as well, and was swept by `judge`.
-    assert (total, held, available + sold) == (1, 0, 1)
+    assert (total, held, sold) == (1, len(rest), paid.code is None)
+    assert available == total - held - sold
 
 
 async def test_a_sale_closes_while_its_last_unit_comes_back(market: Market) -> None:
@@ -267,7 +288,7 @@ async def test_a_lost_reply_and_the_same_request_elsewhere(market: Market, pay: 
             assert first.code is ErrorCode.UNKNOWN_OUTCOME
         assert await market.house.units() == ((5, 4, 0, 1) if pay else (5, 4, 1, 0))
         (record,) = await market.judge([again.order])
-        assert record.status is (PAID if pay else EXPIRED)
+        assert record.status is (PAID if pay else RESERVED)
         seen.add(first.code)
 
     tried = await every_order(play)
@@ -308,7 +329,7 @@ async def _do(point: str, shop: Shop, order: str) -> Outcome:
 # ---- kill -9 -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("point", ["release", "amend"])
+@pytest.mark.parametrize("point", ["pay", "release", "amend"])
 async def test_a_gateway_is_killed(market: Market, point: str) -> None:
     """Before or after any of its steps, while another one is asked for the same."""
     victim, other = market.site("victim"), market.site("other")
@@ -324,8 +345,8 @@ async def test_a_gateway_is_killed(market: Market, point: str) -> None:
         assert outcome.code in (None, ErrorCode.CONFLICT)
         killed[victim.dead] += 1
         (record,) = await market.judge([order])
-        assert record.status is {"release": CANCELLED, "amend": REFUNDED}[point]
-        assert await market.house.units() == (1, 1, 0, 0)
+        assert record.status is {"pay": PAID, "release": CANCELLED, "amend": REFUNDED}[point]
+        assert await market.house.units() == ((1, 0, 0, 1) if point == "pay" else (1, 1, 0, 0))
 
     await every_order(play)
     assert killed[True] and killed[False]
@@ -347,27 +368,141 @@ async def test_a_sweeper_is_killed(market: Market) -> None:
     await every_order(play)
 
 
-async def test_money_goes_back_once(market: Market) -> None:
-    """A payment nobody can use: who took it gives it back, and so does the back office, and one may die."""
-    payer, sweeper = market.site("payer"), market.site("sweeper")
+async def test_a_payer_is_killed(market: Market) -> None:
+    """Whatever the gateway had begun comes to an end: the order is paid, or the money is not taken."""
+    victim = market.site("victim")
+    ends = Counter[tuple[str, OrderStatus]]()
 
     async def play(run: Run) -> None:
         await market.fresh()
         await market.house.mount(stock=1)
-        order = (await market.overdue()).order
-        await market.house_sweeps()
-        rival = (await market.house.order("bob", pay=True)).order
-
-        async def later() -> int:
-            await market.returns_fall_due(sweeper.store)
-            return await sweeper.returns.sweep()
-
-        await run.through({payer: payer.shop.pay(order), sweeper: later()}, kill(sweeper))
-        first, second = await market.judge([order, rival])
-        assert (first.status, second.status) == (EXPIRED, PAID)
-        assert len(market.bank.refunds) == 1
+        order = (await market.house.order()).order
+        await run.through({victim: victim.shop.pay(order)}, kill(victim))
+        (record,) = await market.judge([order])
+        ends[run.taken[-1].point, record.status] += 1
 
     await every_order(play)
+    assert ends[("at-GET", RESERVED)] and ends[("at-charge", RESERVED)], "nothing was begun"
+    after = {status for (point, status) in ends if point not in ("at-GET", "at-charge")}
+    assert after == {PAID}, "what was begun is gone on with"
+
+
+async def test_a_payer_is_killed_while_the_deadline_passes(market: Market) -> None:
+    victim, sweeper = market.site("victim"), market.site("sweeper")
+    ends = Counter[OrderStatus]()
+
+    async def play(run: Run) -> None:
+        await market.fresh()
+        await market.house.mount(stock=1)
+        order = (await market.house.order()).order
+        await run.through({victim: victim.shop.pay(order), sweeper: _expire(market, sweeper)}, kill(victim))
+        (record,) = await market.judge([order])
+        ends[record.status] += 1
+
+    await every_order(play)
+    assert set(ends) == {PAID, EXPIRED}
+
+
+# ---- who else may end a charge -------------------------------------------------------------------
+
+
+async def test_a_slow_payer_and_the_poller(market: Market) -> None:
+    """The poller takes the gateway for dead; it is not, or it is killed anywhere."""
+    payer, poller = market.site("payer"), market.site("poller")
+    killed = Counter[bool]()
+
+    async def play(run: Run) -> None:
+        await market.fresh()
+        await market.house.mount(stock=1)
+        order = (await market.house.order()).order
+        (paid, _) = await run.through(
+            {payer: payer.shop.pay(order), poller: _poll(market, poller)}, kill(payer)
+        )
+        (record,) = await market.judge([order])
+        killed[payer.dead] += 1
+        if not payer.dead:
+            assert accepted(paid).status is record.status is PAID
+        assert len(market.bank.payments) == (record.status is PAID)
+
+    await every_order(play)
+    assert killed[True] and killed[False]
+
+
+async def _poll(market: Market, site: Site) -> int:
+    await market.charges_fall_due(site)
+    return await site.poller.poll()
+
+
+async def test_a_notice_and_the_direct_answer(market: Market) -> None:
+    payer, webhook = market.site("payer"), market.site("webhook")
+    results = Counter[str | None]()
+
+    async def play(run: Run) -> None:
+        await market.fresh()
+        await market.house.mount(stock=1)
+        order = (await market.house.order()).order
+        paid, noted = await run.through(
+            {payer: payer.shop.pay(order), webhook: market.notice(webhook, order)}
+        )
+        (record,) = await market.judge([order])
+        assert accepted(paid).status is record.status is PAID and record.version == 2
+        results[noted.result if noted is not None else None] += 1
+
+    await every_order(play)
+    assert set(results) == {None, "paid", "already_paid"}
+
+
+@pytest.mark.parametrize("other", ["release", "poll"])
+async def test_a_notice_of_a_payment_decided_late(market: Market, other: str) -> None:
+    """The gateway heard `pending`; when the money is taken, the notice comes, and the back office as well."""
+    webhook, office = market.site("webhook"), market.site("office")
+    results = Counter[str]()
+
+    async def play(run: Run) -> None:
+        await market.fresh()
+        await market.house.mount(stock=1)
+        order = (await market.house.order()).order
+        market.bank.thinks = True
+        assert accepted(await market.house.pay(order)).status is RESERVED
+        await market.bank.decide()
+        meanwhile = _expire if other == "release" else _poll
+        noted, _ = await run.through(
+            {webhook: market.notice(webhook, order), office: meanwhile(market, office)}
+        )
+        (record,) = await market.judge([order])
+        assert record.status is PAID, "the unit was there all the time"
+        results[noted.result] += 1
+
+    await every_order(play)
+    assert set(results) == ({"paid"} if other == "release" else {"paid", "already_paid"})
+
+
+async def test_money_goes_back_once(market: Market) -> None:
+    """A payment nobody can use: who took it gives it back, so does the back office, which may be killed."""
+    payer, office = market.site("payer"), market.site("office")
+    refunds = Counter[int]()
+
+    async def play(run: Run) -> None:
+        await market.fresh()
+        await market.house.mount(stock=1)
+        order = (await market.house.order()).order
+        rivals: list[str] = []
+
+        async def another_buys() -> None:
+            await market.deadlines_pass(office)
+            if await market.house_sweeps():
+                rivals.append((await market.house.order("bob", pay=True)).order)
+            await market.returns_fall_due(office)
+            await office.returns.sweep()
+
+        await run.through({payer: payer.shop.pay(order), office: another_buys()}, kill(office))
+        first, *rest = await market.judge([order, *rivals])
+        assert [record.status for record in rest] == [PAID] * len(rivals)
+        assert first.status in (PAID, EXPIRED, RESERVED) and (first.status is PAID) + len(rivals) <= 1
+        refunds[len(market.bank.refunds)] += 1
+
+    await every_order(play)
+    assert set(refunds) == {0, 1}
 
 
 # ---- from the outbox to the ledger ---------------------------------------------------------------
@@ -411,7 +546,7 @@ async def test_a_commit_whose_answer_is_lost(market: Market) -> None:
         await market.drain()
         (record,) = await market.judge([order])
         assert [status for _, status, _ in await market.ledger.history(order)] == [RESERVED]
-        assert record.status is EXPIRED
+        assert record.status is RESERVED
 
     await every_order(play)
 
