@@ -27,6 +27,7 @@ from server.orders.refund_sweeper import RefundSweeper
 from server.orders.signatures import sign
 from server.orders.sweeper import HoldSweeper, ReturnSweeper
 from server.orders.tables import metadata
+from server.orders.verified import mark_verified
 from server.settings import OrderSettings, PaymentSettings
 from server.valkey import Script, store_time
 from tests.orders.bank import Bank
@@ -100,6 +101,7 @@ class Market:
         """An empty store that knows the scripts, an empty bank, new parts everywhere."""
         await self.close()  # of a run that was given up half-way
         await self.store.flushall()
+        await mark_verified(self.store, self.settings.partitions)
         await self._empty_ledger()
         for script in vars(scripts).values():
             if isinstance(script, Script):
