@@ -83,3 +83,7 @@ class Bank:
         """What the buyer of `order` is out of pocket: captured less refunded."""
         mine = [payment for payment in self.payments.values() if payment.order == order]
         return sum(self.captured(payment) - payment.refunded for payment in mine)
+
+    def refunded(self, order: str) -> int:
+        """What went back of `order`."""
+        return sum(payment.refunded for payment in self.payments.values() if payment.order == order)

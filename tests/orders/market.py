@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
+from msgspec import structs
 from redis.asyncio import Redis
 
 from schemas.codes import OrderStatus
@@ -18,8 +19,10 @@ from schemas.models import Order
 from server.orders import scripts
 from server.orders.audit import AuditReport, audit
 from server.orders.consumer import LedgerConsumer
+from server.orders.keys import ORDER_ID_LENGTH
 from server.orders.ledger import Ledger
 from server.orders.metrics import CALLBACK_ERRORS
+from server.orders.outcomes import Outcome
 from server.orders.payments import PaymentDesk
 from server.orders.poller import ChargePoller
 from server.orders.records import StoredOrder
@@ -51,6 +54,7 @@ class Site(Actor):
     shop: Shop
     holds: HoldSweeper
     returns: ReturnSweeper
+    refunds: RefundSweeper
     poller: ChargePoller
     desk: PaymentDesk
     consumer: LedgerConsumer
@@ -65,6 +69,7 @@ class Site(Actor):
         self.shop = Shop(self.store, settings, ProviderDoor(self, bank), TERMS)
         self.holds = HoldSweeper(self.store, settings)
         self.returns = ReturnSweeper(self.shop.service, self.store, settings)
+        self.refunds = RefundSweeper(self.shop.service, self.store, settings)
         self.poller = ChargePoller(self.shop.service, self.store, settings, TERMS)
         self.desk = PaymentDesk(self.shop.service, self.store, _SECRET)
         self.consumer = LedgerConsumer(
@@ -138,6 +143,13 @@ class Market:
             for owed in (partition.returns, partition.refunds):
                 for member in cast("list[bytes]", await self.store.zrange(owed, 0, -1)):
                     await self.store.zadd(owed, {member: 0}, xx=True)
+            for member in cast("list[bytes]", await self.store.zrange(partition.refunds, 0, -1)):
+                await self._host_was_silent(member.decode()[:ORDER_ID_LENGTH])
+
+    async def _host_was_silent(self, order: str) -> None:
+        refund = (await self.stored(order)).refund
+        if refund is not None and refund.due:
+            await self.house.amend(order, refund=msgspec.to_builtins(structs.replace(refund, due=1)))
 
     async def _charges_fall_due(self) -> int:
         """How many are open."""
@@ -220,7 +232,7 @@ class Market:
         records = [await self.stored(order) for order in orders]
         assert self.bank.wrongs == []
         for record in records:
-            owed = record.amount if record.status in _KEEPS_MONEY else 0
+            owed = record.amount - record.refunded if record.status in _KEEPS_MONEY else 0
             assert self.bank.taken(record.order) == owed, f"{record.order} is {record.status.value}"
         assert {payment.order for payment in self.bank.payments.values()} <= set(orders)
         for sku in skus:
@@ -230,3 +242,27 @@ class Market:
         assert report.owed_returns == 0
         assert CALLBACK_ERRORS._value.get() == self._callback_errors, "somebody was answered twice"
         return records
+
+
+# ---- programs of more than one test -------------------------------------------------------------
+
+
+async def do(point: str, shop: Shop, order: str) -> Outcome:
+    """The command whose script that is."""
+    match point:
+        case "pay":
+            return await shop.pay(order)
+        case "release":
+            return await shop.cancel(order)
+        case _:
+            return await shop.refund(order)
+
+
+async def expire(market: Market, sweeper: Site) -> int:
+    await market.deadlines_pass(sweeper)
+    return await sweeper.holds.sweep()
+
+
+async def poll(market: Market, site: Site) -> int:
+    await market.charges_fall_due(site)
+    return await site.poller.poll()
