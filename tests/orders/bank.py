@@ -6,6 +6,9 @@ from msgspec.structs import replace
 
 from server.orders.provider import Charge, Payment, PaymentRefused, Standing
 
+PAYMENT = "at-bank-"
+"""Begins a payment's id; its charge's key is the rest."""
+
 
 class Bank:
     """Takes everything, once per key. `wrongs`: what no customer would stand for."""
@@ -15,22 +18,31 @@ class Bank:
         self.refunds: dict[str, tuple[str, int]] = {}
         """Refund key -> payment, amount."""
         self.wrongs: list[str] = []
+        self.thinks = False
+        """Whether it leaves what it is asked for undecided, until `decide`."""
 
     async def authorise(self, charge: Charge) -> Payment:
-        known = self.payments.get(f"at-bank-{charge.key}")
+        known = self.payments.get(PAYMENT + charge.key)
         if known is None:
             known = Payment(
-                f"at-bank-{charge.key}",
+                PAYMENT + charge.key,
                 charge.key,
                 charge.order,
                 charge.amount,
                 charge.currency,
-                Standing.AUTHORISED,
+                Standing.PENDING if self.thinks else Standing.AUTHORISED,
             )
             self.payments[known.payment] = known
         elif (known.order, known.amount, known.currency) != (charge.order, charge.amount, charge.currency):
             self.wrongs.append(f"charge {charge.key} was another one before")
         return known
+
+    async def decide(self) -> None:
+        """Take the money of whatever is undecided."""
+        self.thinks = False
+        for payment in [p for p in self.payments.values() if p.status is Standing.PENDING]:
+            self.payments[payment.payment] = replace(payment, status=Standing.AUTHORISED)
+            await self.capture(payment.payment)
 
     async def capture(self, payment: str) -> Payment:
         known = self.payments[payment]
@@ -54,7 +66,7 @@ class Bank:
         return known
 
     async def query(self, key: str) -> Payment | None:
-        return self.payments.get(f"at-bank-{key}")
+        return self.payments.get(PAYMENT + key)
 
     async def close(self) -> None:
         pass
@@ -63,7 +75,15 @@ class Bank:
     def captured(payment: Payment) -> int:
         return payment.amount if payment.status is Standing.CAPTURED else 0
 
+    def captures(self, order: str) -> list[Payment]:
+        """Payments of `order` whose money was taken, given back or not."""
+        return [p for p in self.payments.values() if p.order == order and p.status is Standing.CAPTURED]
+
     def taken(self, order: str) -> int:
         """What the buyer of `order` is out of pocket: captured less refunded."""
         mine = [payment for payment in self.payments.values() if payment.order == order]
         return sum(self.captured(payment) - payment.refunded for payment in mine)
+
+    def refunded(self, order: str) -> int:
+        """What went back of `order`."""
+        return sum(payment.refunded for payment in self.payments.values() if payment.order == order)

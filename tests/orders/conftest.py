@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from redis.asyncio import Redis
 
+from server.orders import cashier
 from server.orders.ledger import Ledger
 from server.orders.metrics import CALLBACK_ERRORS
+from tests.orders.market import Market
 from tests.orders.shop import SHORT, Shop
 from tests.postgres import Postgres
 
@@ -47,3 +50,24 @@ async def ledger(database_url: str, anyio_backend: str) -> AsyncIterator[Ledger]
     await ledger.start()
     yield ledger
     await ledger.stop()
+
+
+@pytest.fixture
+async def books(tmp_path: Path, anyio_backend: str) -> AsyncIterator[Ledger]:
+    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    await ledger.start()
+    yield ledger
+    await ledger.stop()
+
+
+@pytest.fixture
+async def market(
+    store: Redis, store_url: str, books: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Market]:
+    """Everything is in one partition. Whoever tries again finds the store back by then."""
+    monkeypatch.setattr(cashier, "_PAUSES", (0.03,) * 6)
+    market = Market(store, store_url, books, replace(SHORT, partitions=1))
+    yield market
+    await market.close()
+    for site in market.sites:
+        await site.store.aclose()

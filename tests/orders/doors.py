@@ -13,9 +13,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from server.orders import scripts
 from server.orders.entries import Entry
 from server.orders.ledger import Ledger
-from server.orders.provider import PaymentProvider
+from server.orders.provider import Charge
 from server.orders.statements import EntryId, Parked
 from server.valkey import Script, connect
+from tests.orders.bank import PAYMENT, Bank
 from tests.orders.interleaving import Actor, Cut, Place, Verdict
 
 _SCRIPTS = {
@@ -27,19 +28,27 @@ _FREE = frozenset({"AUTH", "CLIENT", "HELLO", "PING", "SELECT", "SCRIPT", "TIME"
 _READS = frozenset(
     {"GET", "MGET", "HGET", "HMGET", "HGETALL", "XPENDING", "XINFO", "ZRANGE", "ZRANGEBYSCORE"}
 )
+_ONE_KEY = frozenset({"GET", "SET", "HGET", "HMGET", "HGETALL", "HSET", "ZADD", "ZREM", "ZINCRBY"})
 
 
-def point_of(command: bytes | str | Iterable[bytes]) -> str:
-    """The name of what a connection is about to send; of a pipeline, the first command's.
+def call_of(command: bytes | str | Iterable[bytes]) -> tuple[str, list[str]]:
+    """What a connection is about to send: its point (of a pipeline, its first command's) and the keys it
+    touches, none where they are not known.
 
-    >>> point_of(b"*2\\r\\n$4\\r\\nMGET\\r\\n$1\\r\\nk\\r\\n")
-    'MGET'
+    >>> call_of(b"*2\r\n$4\r\nMGET\r\n$1\r\nk\r\n")
+    ('MGET', ['k'])
     """
     reader = hiredis.Reader()
     reader.feed(command.encode() if isinstance(command, str) else _joined(command))
     first = cast("list[bytes]", reader.gets())
     name = first[0].decode().upper()
-    return _SCRIPTS.get(first[1].decode(), "script") if name == "EVALSHA" else name
+    if reader.has_data():
+        return name, []
+    if name == "EVALSHA":
+        point = _SCRIPTS.get(first[1].decode(), "script")
+        return point, [key.decode() for key in first[3 : 3 + int(first[2])]]
+    known = first[1:] if name == "MGET" else first[1:2] if name in _ONE_KEY else []
+    return name, [key.decode() for key in known]
 
 
 def _joined(command: bytes | Iterable[bytes]) -> bytes:
@@ -59,10 +68,11 @@ def store_door(actor: Actor, url: str) -> Redis:
             self, command: bytes | str | Iterable[bytes], check_health: bool = True
         ) -> None:
             sent = command if isinstance(command, (bytes, str)) else list(command)
-            point = point_of(sent)
+            point, keys = call_of(sent)
             if point not in _FREE:
+                writes = point not in _READS
                 try:
-                    self._verdict = await actor.hold(point, Place.STORE, writes=point not in _READS)
+                    self._verdict = await actor.hold(point, Place.STORE, writes=writes, keys=keys)
                 except Cut as error:
                     raise RedisConnectionError(str(error)) from error
             await super().send_packed_command(sent, check_health)
@@ -79,10 +89,15 @@ def store_door(actor: Actor, url: str) -> Redis:
     return client
 
 
-class ProviderDoor:
-    """A provider each of whose methods is a step."""
+def charge_key_of(asked: Charge | str) -> str:
+    """What a call to the bank is about: a charge's key, which is in its payment's id."""
+    return asked.key if isinstance(asked, Charge) else asked.removeprefix(PAYMENT)
 
-    def __init__(self, actor: Actor, provider: PaymentProvider) -> None:
+
+class ProviderDoor:
+    """A bank each of whose methods is a step."""
+
+    def __init__(self, actor: Actor, provider: Bank) -> None:
         self._actor = actor
         self._provider = provider
 
@@ -90,7 +105,13 @@ class ProviderDoor:
         method = getattr(self._provider, name)
 
         async def held(*args: Any, **options: Any) -> Any:
-            verdict = await self._actor.hold(f"provider.{name}", Place.PROVIDER, writes=name != "query")
+            verdict = await self._actor.hold(
+                f"provider.{name}",
+                Place.PROVIDER,
+                writes=name != "query",
+                keys=[charge_key_of(args[0])],
+                repeatable=name in ("authorise", "capture"),
+            )
             reply = await method(*args, **options)
             if verdict is Verdict.REPLY_LOST:
                 raise Cut(f"cut after {name}")

@@ -8,9 +8,9 @@ and what can happen to several of them at once is the set of all merges of their
 
 `every_order(play)` runs `play` once per merge, depth first. In it, `Run.through` starts the programs
 and lets one step at a time go: it waits until everybody stands at a point (or has ended), picks one,
-waits again. A merge that only swaps neighbours who cannot notice each other (two reads of the store;
-the provider and the store) is the same run twice and is left out (sleep sets: Godefroid, "Partial-order
-methods for the verification of concurrent systems", 1996).
+waits again. A merge that only swaps neighbours who cannot notice each other (two reads; the provider and
+the store; scripts without a key in common) is the same run twice and is left out (sleep sets: Godefroid,
+"Partial-order methods for the verification of concurrent systems", 1996).
 
 A `Fault` is a program of one step, possible wherever its victim stands: before every single call, in
 every order with everybody else's. So `Kill(gateway)` tries a kill -9 before and after each of its steps.
@@ -22,7 +22,7 @@ an `OrderService` or a `LedgerConsumer` is given.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -32,6 +32,8 @@ PATIENCE = 20.0
 """Seconds in which an actor comes to its next point. Only a bug is slower."""
 MOST = 3_000
 """Runs of one `every_order`."""
+_AGAIN = 5
+"""Runs of one `every_order` that may have to be made again."""
 
 Program = Coroutine[Any, Any, Any]
 
@@ -53,6 +55,10 @@ class Step(Struct, frozen=True):
     point: str
     place: Place
     writes: bool
+    keys: frozenset[str] = frozenset()
+    """What it touches there; everything when empty."""
+    repeatable: bool = False
+    """Two of the same point and keys leave the same and answer the same, whichever comes first."""
     victim: str = ""
     """Of a fault: whose step it meets."""
 
@@ -60,7 +66,11 @@ class Step(Struct, frozen=True):
         """Whether the two may be swapped without anybody telling the difference."""
         if self.victim == other.actor or other.victim == self.actor:
             return False
-        return self.place is not other.place or not (self.writes or other.writes)
+        if self.place is not other.place or not (self.writes or other.writes):
+            return True
+        if self.keys and other.keys and not self.keys & other.keys:
+            return True
+        return self.repeatable and (self.point, self.keys) == (other.point, other.keys)
 
     def __str__(self) -> str:
         return f"{self.actor}:{self.point}"
@@ -93,7 +103,15 @@ class Actor:
         self._go: asyncio.Future[Verdict] | None = None
         self._arrived = asyncio.Event()
 
-    async def hold(self, point: str, place: Place, *, writes: bool) -> Verdict:
+    async def hold(
+        self,
+        point: str,
+        place: Place,
+        *,
+        writes: bool,
+        keys: Iterable[str] = (),
+        repeatable: bool = False,
+    ) -> Verdict:
         """Wait at a point until let go. Raises Cut once the actor is dead."""
         if self.dead:
             raise Cut(f"{self.name} is dead")
@@ -101,7 +119,7 @@ class Actor:
             return Verdict.DONE
         if self.standing is not None:
             raise AssertionError(f"{self.name} does two things at once: {self.standing} and {point}")
-        self.standing = Step(self.name, point, place, writes)
+        self.standing = Step(self.name, point, place, writes, frozenset(keys), repeatable)
         self._go = asyncio.get_running_loop().create_future()
         self._arrived.set()
         try:
@@ -173,7 +191,7 @@ class Fault(Struct, frozen=True):
         if met is None or (self.points and met.point not in self.points):
             return None
         place, writes = (met.place, met.writes) if self.carried_out else (Place.NOWHERE, False)
-        return Step(self.name, f"at-{met.point}", place, writes, self.victim.name)
+        return Step(self.name, f"at-{met.point}", place, writes, met.keys, victim=self.victim.name)
 
 
 def kill(victim: Actor) -> Fault:
@@ -204,6 +222,15 @@ class _Node(Struct):
     def chosen(self) -> Step:
         return self.candidates[self.at]
 
+    def meet(self, possible: list[Step]) -> None:
+        """Come here again: the same steps, with the keys of this run's orders. Raises Diverged."""
+        now = {str(step): step for step in possible}
+        try:
+            self.candidates = [now[str(step)] for step in self.candidates]
+            self.asleep = [now[str(step)] for step in self.asleep]
+        except KeyError as error:
+            raise Diverged(f"{error} was possible here the last time, now {[*now]}") from None
+
     def asleep_after(self) -> list[Step]:
         """Who need not go next, as that order was tried from here already."""
         return [s for s in (*self.asleep, *self.candidates[: self.at]) if s.unnoticed_by(self.chosen)]
@@ -216,6 +243,8 @@ class Tried(Struct):
     """Complete runs, no two of them alike."""
     repeats: int = 0
     """Runs that turned out to be one of those again, and were not judged."""
+    diverged: int = 0
+    """Runs that had to be made again, as something took its time."""
     points: set[str] = field(default_factory=set)
     """Every point anybody was held at."""
 
@@ -289,6 +318,7 @@ class Run:
             wanted = self._replay[depth] if depth < len(self._replay) else possible[0].actor
             return next(step for step in possible if step.actor == wanted)
         if depth < len(self._path):
+            self._path[depth].meet(possible)
             return self._path[depth].chosen
         asleep = self._path[-1].asleep_after() if self._path else []
         names = {step.actor for step in asleep}
@@ -302,6 +332,10 @@ class Run:
 
 class Repeated(Exception):
     """This order was run before."""
+
+
+class Diverged(Exception):
+    """The same steps led to something else: a program looks at the clock."""
 
 
 async def every_order(
@@ -321,6 +355,10 @@ async def every_order(
             await play(run)
         except Repeated:
             tried.repeats += 1
+        except Diverged:
+            tried.diverged += 1
+            assert tried.diverged <= _AGAIN, "the programs are not the same every time"
+            continue
         except BaseException as error:
             error.add_note(f"in the order: {run}")
             raise

@@ -7,12 +7,13 @@ from math import comb
 
 import pytest
 
-from tests.orders.doors import point_of
+from tests.orders.doors import call_of
 from tests.orders.interleaving import (
     Actor,
     Place,
     Program,
     Run,
+    Step,
     Verdict,
     cut_after,
     cut_before,
@@ -194,5 +195,20 @@ async def test_too_many_orders_are_an_error() -> None:
 
 
 def test_points_are_named_by_what_is_sent() -> None:
-    assert point_of([b"*1\r\n$4\r\n", b"ping\r\n"]) == "PING"
-    assert point_of("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n") == "GET"
+    assert call_of([b"*1\r\n$4\r\n", b"ping\r\n"]) == ("PING", [])
+    assert call_of("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n") == ("GET", ["k"])
+    script = b"*5\r\n$7\r\nEVALSHA\r\n$2\r\nxx\r\n$1\r\n1\r\n$1\r\nk\r\n$1\r\na\r\n"
+    assert call_of(script) == ("script", ["k"])
+    assert call_of(script + script) == ("EVALSHA", [])
+
+
+def test_what_may_be_swapped() -> None:
+    def step(point: str, *keys: str, writes: bool = True, repeatable: bool = False) -> Step:
+        return Step("x", point, Place.STORE, writes, frozenset(keys), repeatable)
+
+    assert step("a", "k", writes=False).unnoticed_by(step("b", "k", writes=False))
+    assert not step("a", "k", writes=False).unnoticed_by(step("b", "k"))
+    assert step("a", "k").unnoticed_by(step("b", "other"))
+    assert not step("a", "k").unnoticed_by(step("b")), "no keys: it may touch everything"
+    assert step("a", "k", repeatable=True).unnoticed_by(step("a", "k", repeatable=True))
+    assert not step("a", "k", repeatable=True).unnoticed_by(step("b", "k", repeatable=True))

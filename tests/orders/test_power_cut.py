@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from schemas.codes import ErrorCode
+from server.orders.verified import mark_verified
 from server.valkey import EmbeddedValkey, connect
 from tests.conftest import STORE
-from tests.orders.shop import Shop, accepted
+from tests.orders.shop import SETTINGS, Shop, accepted
 from tests.power import PowerLine
 
 pytestmark = pytest.mark.anyio
@@ -42,6 +43,7 @@ def valkey(tmp_path: Path, power: PowerLine) -> Iterator[EmbeddedValkey]:
 @pytest.fixture
 async def shop(valkey: EmbeddedValkey, anyio_backend: str) -> AsyncIterator[Shop]:
     client = connect(valkey.url, name="test")
+    await mark_verified(client, SETTINGS.partitions)
     shop = Shop(client)
     await shop.mount(stock=ORDERS)
     yield shop
@@ -58,7 +60,11 @@ def cut_and_start(power: PowerLine, valkey: EmbeddedValkey) -> int:
     return lost
 
 
-async def until_served(shop: Shop) -> None:
+async def until_served(shop: Shop, valkey: EmbeddedValkey) -> None:
+    """Nothing is replayed from a ledger: it is as if the store had been looked at and found whole."""
+    client = connect(valkey.url, name="test")
+    await mark_verified(client, SETTINGS.partitions)
+    await client.aclose()
     async with asyncio.timeout(20):
         while (await shop.place("guest", sku="nothing")).code is not ErrorCode.NOT_FOUND:
             await asyncio.sleep(0.01)
@@ -73,7 +79,7 @@ async def test_at_the_sync_itself(shop: Shop, valkey: EmbeddedValkey, power: Pow
         outcome = await shop.place("ann", request_id=f"cut-{number}")
         assert outcome.code is ErrorCode.UNKNOWN_OUTCOME
         lost = cut_and_start(power, valkey)
-        await until_served(shop)
+        await until_served(shop, valkey)
         again = await shop.place("ann", request_id=f"cut-{number}")
         accepted(again)
         assert (lost > 0, again.replayed) == ((True, False) if side == "before" else (False, True))
@@ -97,7 +103,7 @@ async def test_acknowledged_is_synced(
             break
         told.append(accepted(outcome).order)
     lost = cut_and_start(power, valkey)
-    await until_served(shop)
+    await until_served(shop, valkey)
     missing = [order for order in told if await shop.service.stored(order) is None]
     assert lost > 0
     assert bool(missing) is (policy == "everysec"), f"{len(missing)} of {len(told)} are missing"
