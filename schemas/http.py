@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from schemas.codes import ErrorCode, OrderStatus, Role
 from schemas.commands import Reason, RefundAmount, RequestId, Why
-from schemas.models import At, Currency, Id, Money, Order, RoomSnapshot, Timestamp, Url, Wire
+from schemas.models import At, Currency, Id, Order, RoomSnapshot, Timestamp, Total, Url, Wire
 
 SIGNATURE_HEADER = "Miaodan-Signature"
 MAX_BODY = 64 * 1024
@@ -109,7 +109,7 @@ class PaymentNotice(Wire):
     order: Annotated[str, Meta(min_length=1, max_length=64)]
     payment: Annotated[str, Meta(min_length=1, max_length=128)]
     status: Literal["captured", "failed"]
-    amount: Money
+    amount: Total
     currency: Currency
 
 

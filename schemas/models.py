@@ -23,6 +23,8 @@ Sku = Annotated[
 UserId = Annotated[str, Meta(min_length=1, max_length=128, description="A user's id (`sub`).")]
 Money = Annotated[int, Meta(ge=0, le=10**10, description="Integer minor units of the currency.")]
 """With the largest quantity an order stays far below 2**53, which JavaScript counts exactly."""
+Total = Annotated[int, Meta(ge=0, le=10**13, description="Integer minor units of the currency.")]
+"""What an order may come to."""
 Quantity = Annotated[int, Meta(ge=1, le=1_000)]
 Stock = Annotated[int, Meta(ge=0, le=10**9, description="Units.")]
 Timestamp = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER, description="Milliseconds since the Unix epoch.")]

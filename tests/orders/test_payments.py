@@ -119,6 +119,13 @@ async def test_a_stamp_that_is_no_number(shop: Shop) -> None:
         assert await refusal(shop, body, header) == (ErrorCode.UNAUTHORIZED, "Miaodan-Signature")
 
 
+async def test_the_most_an_order_comes_to(shop: Shop) -> None:
+    await shop.mount(stock=1_000, price=10**10)
+    order = await shop.order(quantity=1_000)
+    assert order.amount == 10**13
+    assert (await post(shop, notice(order))).result == "paid"
+
+
 async def test_a_failure_is_noted(shop: Shop) -> None:
     await shop.mount()
     order = await shop.order()
