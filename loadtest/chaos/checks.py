@@ -154,8 +154,6 @@ def stranded(store: Store, orders: Mapping[str, LedgerOrder], moves: Iterable[Mo
         found.append(f"{store.holds} holds are left, {store.overdue} of them past their deadline")
     if store.returns:
         found.append(f"{store.returns} payments or refunds are still on their way back")
-    if store.charges:
-        found.append(f"{store.charges} charges are neither settled nor given up")
     if store.behind:
         found.append(f"the ledger lacks {store.behind} entries of the outbox")
     return found

@@ -64,8 +64,8 @@ class Store(Struct):
     """Holds past their deadline."""
     returns: int = 0
     """Payments and refunds on their way back."""
-    charges: int = 0
-    """Charges that are neither settled nor given up."""
+    charges: list[str] = []
+    """Orders with a charge that is neither settled nor given up."""
     behind: int = 0
     """Outbox entries that the ledger has not acknowledged."""
     orders: dict[str, tuple[int, str]] = {}

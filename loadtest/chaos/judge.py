@@ -60,6 +60,12 @@ def _money(books: Books) -> list[Promise]:
         promise("refunds", "no refund above its capture", money.refunds_below_capture(entries), skipped),
         promise("unused", "no unused payment is kept", money.none_unused(entries, books.orders), skipped),
         promise(
+            "settled",
+            "every charge that took money has ended",
+            money.settled(entries, books.store.charges),
+            skipped,
+        ),
+        promise(
             "book",
             "the ledger knows of all money taken and given back",
             money.in_ledger(entries, books.payments, books.refunds),

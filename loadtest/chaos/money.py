@@ -75,6 +75,16 @@ def none_unused(book: Iterable[Payment], orders: Mapping[str, LedgerOrder]) -> l
     return found
 
 
+def settled(book: Iterable[Payment], charges: Iterable[str]) -> list[str]:
+    """Where money was taken the charge has ended. `charges`: orders with one that is open."""
+    still = set(charges)
+    return [
+        f"payment {payment.payment}: taken for order {payment.order}, whose charge is still open"
+        for payment in book
+        if payment.order in still and _kept(payment)
+    ]
+
+
 def in_ledger(
     book: Iterable[Payment], payments: Iterable[PaymentRow], refunds: Iterable[RefundRow]
 ) -> list[str]:

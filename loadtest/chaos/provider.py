@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,16 @@ def read_book(address: Address, data_dir: Path) -> list[Payment]:
         return [payment(entry) for entry in api.pages("/v1/book", "payments", limit=PAGE)]
 
 
+def read_payments(address: Address, data_dir: Path, orders: Iterable[str]) -> list[Payment]:
+    """All payments of some orders, without their refunds' list. Raises ApiError, OSError."""
+    with closing(_api(address, data_dir)) as api:
+        return [
+            payment(entry) for order in orders for entry in api.get("/v1/payments", order=order)["payments"]
+        ]
+
+
 def payment(entry: dict[str, Any]) -> Payment:
-    """One entry of the book. Raises KeyError."""
+    """One entry of an answer. Raises KeyError."""
     return Payment(
         payment=entry["payment"],
         key=entry["key"],
@@ -69,5 +78,5 @@ def payment(entry: dict[str, Any]) -> Payment:
         currency=entry["currency"],
         status=entry["status"],
         refunded=entry["refunded"],
-        refunds={refund["key"]: refund["amount"] for refund in entry["refunds"]},
+        refunds={refund["key"]: refund["amount"] for refund in entry.get("refunds", ())},
     )

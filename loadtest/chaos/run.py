@@ -27,7 +27,7 @@ from client_sim.api import Api, ApiError
 from client_sim.clock import now_ms
 from loadtest.bench.machine import Placement, facts
 from loadtest.bench.target import Server, known_settings
-from loadtest.chaos import checks, collect, provider
+from loadtest.chaos import checks, collect, money, provider
 from loadtest.chaos.database import Database, FileDatabase, database_for
 from loadtest.chaos.facts import Books, Payment
 from loadtest.chaos.figures import figures
@@ -249,7 +249,17 @@ class Course:
         if not backlog.none:
             return str(backlog)
         waiting = await collect.unsettled(self._database)
-        return f"{waiting} orders of the ledger wait for something" if waiting else ""
+        if waiting:
+            return f"{waiting} orders of the ledger wait for something"
+        return await self._unsettled(backlog.charges)
+
+    async def _unsettled(self, charges: list[str]) -> str:
+        """Open charges of which the provider took the money; those it never heard of are left to time."""
+        address = self._targets.provider
+        if address is None or not charges:
+            return ""
+        payments = await asyncio.to_thread(provider.read_payments, address, self._server.data_dir, charges)
+        return "; ".join(money.settled(payments, charges)[:3])
 
     async def _read(self, people: People, client: Redis) -> Books:
         books = Books(

@@ -51,10 +51,8 @@ def pool(available: int, held: int = 0, sold: int = 0, *, state: str = "open", n
     return Pool(ROOM, name, state, available + held + sold, available, held, sold)
 
 
-def store(
-    *pools: Pool, holds: int = 0, overdue: int = 0, returns: int = 0, charges: int = 0, behind: int = 0
-) -> Store:
-    return Store(list(pools), holds, overdue, returns, charges, behind)
+def store(*pools: Pool, holds: int = 0, overdue: int = 0, returns: int = 0, behind: int = 0) -> Store:
+    return Store(list(pools), holds, overdue, returns, [], behind)
 
 
 def payment(

@@ -184,7 +184,7 @@ class TestStranded:
         (line,) = checks.stranded(store(), {}, [move(5)])
         assert line == "pool room/sku/tea: 5 units were given to it, the store does not know it"
 
-    @pytest.mark.parametrize("left", [store(returns=1), store(charges=1), store(behind=3)])
+    @pytest.mark.parametrize("left", [store(returns=1), store(behind=3)])
     def test_work_that_is_left(self, left: Store) -> None:
         assert len(checks.stranded(left, {}, [])) == 1
 

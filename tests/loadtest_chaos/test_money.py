@@ -85,6 +85,13 @@ class TestUnused:
         assert money.none_unused(book, PAID) == []
 
 
+def test_a_charge_that_took_money_has_ended() -> None:
+    assert money.settled([payment(), payment("00-b", status="authorised")], ["00-b", "00-c"]) == []
+    assert money.settled([payment(), payment(name="p2", refunded=200)], ["00-a"]) == [
+        "payment p1: taken for order 00-a, whose charge is still open"
+    ]
+
+
 class TestInLedger:
     BOOK: ClassVar = [
         payment(refunded=150, r1=50, r2=100),

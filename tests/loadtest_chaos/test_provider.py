@@ -15,7 +15,7 @@ from client_sim.address import Address
 from client_sim.api import Api
 from loadtest.chaos.database import FileDatabase
 from loadtest.chaos.facts import Payment
-from loadtest.chaos.provider import MOOD, read_book
+from loadtest.chaos.provider import MOOD, read_book, read_payments
 from loadtest.chaos.schedule import Fault, Kind
 from loadtest.chaos.targets import Targets
 from tests.sandbox.running import Sandbox
@@ -48,6 +48,9 @@ def test_the_book(sandbox: Sandbox) -> None:
         api.post(f"/v1/payments/{id}/refunds", {"key": "00-a-r1", "amount": 50})
     assert read_book(address(sandbox), sandbox.data_dir) == [
         Payment(id, "00-a-1", "00-a", 200, "CNY", "captured", 50, {"00-a-r1": 50})
+    ]
+    assert read_payments(address(sandbox), sandbox.data_dir, ["00-b", "00-a"]) == [
+        Payment(id, "00-a-1", "00-a", 200, "CNY", "captured", 50)
     ]
 
 
