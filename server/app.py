@@ -49,6 +49,8 @@ from server.orders.service import OrderService
 from server.orders.sweeper import HoldSweeper, ReturnSweeper
 from server.orders.verified import StoreCheck
 from server.orders.verifier import Verifier
+from server.orders.watermark import FILE as WATERMARK_FILE
+from server.orders.watermark import Watermark
 from server.rooms.bus import RoomBus
 from server.rooms.control import RoomControl
 from server.rooms.log import RoomLog
@@ -304,7 +306,13 @@ async def _backoffice(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
-    verifier = Verifier(client, ledger, settings.orders, seen=consumer.seen)
+    verifier = Verifier(
+        client,
+        ledger,
+        settings.orders,
+        seen=consumer.seen,
+        watermark=Watermark(Path(settings.server.data_dir) / WATERMARK_FILE),
+    )
     tasks = [
         loop.create_task(verifier.run(), name="store verifier"),
         loop.create_task(_consume(consumer, verifier), name="ledger consumer"),

@@ -10,6 +10,7 @@ from msgspec import MsgspecError, Struct
 from redis.asyncio import Redis
 
 from schemas.models import Order
+from server.orders.errors import StoreFrozen
 from server.orders.keys import ORDER_ID_LENGTH, PartitionKeys
 from server.orders.lanes import Fate, Unanswered
 from server.orders.lifecycle import UNFINISHED
@@ -32,7 +33,7 @@ class Question(Struct, gc=False):
     user_key: str
     answer: asyncio.Future[list[Order]]
     visit: Visit | None = None
-    """Told how many requests there are on record."""
+    """Told how many requests there are on record, where that is certain."""
 
 
 class Reader:
@@ -42,18 +43,29 @@ class Reader:
         self._client = client
         self._keys = keys
 
-    async def call(self, questions: list[Question]) -> list[list[bytes]]:
-        """Order ids, per question."""
+    async def call(self, questions: list[Question]) -> tuple[bool, list[list[bytes]]]:
+        """Whether the store is one that was checked, and order ids, per question."""
         keys = [question.user_key for question in questions]
-        return cast(
-            "list[list[bytes]]", await call_script(self._client, UNFINISHED_OF, keys, [ORDER_ID_LENGTH])
-        )
+        try:
+            found = await call_script(self._client, UNFINISHED_OF, keys, [ORDER_ID_LENGTH])
+        except StoreFrozen:
+            # Nobody buys now, but all may come in and watch: they are shown what is there.
+            return False, await self._without_script(keys)
+        return True, cast("list[list[bytes]]", found)
 
-    async def deliver(self, questions: list[Question], found: list[list[bytes]]) -> None:
+    async def _without_script(self, keys: list[str]) -> list[list[bytes]]:
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.hvals(key)
+            found = cast("list[list[bytes]]", await pipeline.execute())
+        return [[value[:ORDER_ID_LENGTH] for value in values] for values in found]
+
+    async def deliver(self, questions: list[Question], answer: tuple[bool, list[list[bytes]]]) -> None:
         """Answer each; those who have orders are read together."""
+        checked, found = answer
         buyers: list[tuple[Question, list[str]]] = []
         for question, ids in zip(questions, found, strict=True):
-            if question.visit is not None:
+            if checked and question.visit is not None:
                 question.visit.found(len(ids))
             if ids:
                 # An order's id begins with the time it was placed.

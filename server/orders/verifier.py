@@ -6,12 +6,14 @@ more is marked. One that is older or empty is rebuilt. All partitions are looked
 any is marked: scripts are loaded for the whole process.
 
 While the ledger cannot be read, a store that has everything this back office has itself seen is
-trusted; a back office that has seen nothing waits for the ledger.
+trusted, and of what the one before it saw there is a note in the data directory. A back office that
+knows nothing waits for the ledger.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -30,12 +32,14 @@ from server.orders.replay import Replay, chunks
 from server.orders.scripts import ADOPT
 from server.orders.statements import EntryId
 from server.orders.verified import freeze
+from server.orders.watermark import Watermark
 from server.settings import OrderSettings
 from server.valkey import LOST, nothing_ran
 
 log = structlog.get_logger("miaodan.orders")
 
 _EVERY = 0.2
+_NOTE_EVERY = 1.0
 _POOLS = 500
 """Pools looked at in one call."""
 
@@ -44,7 +48,8 @@ Ends = dict[str, EntryId]
 
 
 class Verifier:
-    """`seen`: by stream, the highest entries this process was ever given (kept by its consumer)."""
+    """`seen`: by stream, the highest entries this process was ever given (kept by its consumer).
+    `watermark`: where that outlives the process."""
 
     def __init__(
         self,
@@ -53,12 +58,15 @@ class Verifier:
         settings: OrderSettings,
         *,
         seen: Mapping[str, EntryId] | None = None,
+        watermark: Watermark | None = None,
     ) -> None:
         self._client = client
         self._ledger = ledger
         self._settings = settings
         self._book = KeyBook(settings.partitions)
         self._seen = seen if seen is not None else {}
+        self._watermark = watermark
+        self._noted_at = float("-inf")
         self._ends: Ends | None = None
         """As they were when this process last found the store verified; None: it knows nothing."""
         self._told = ""
@@ -92,6 +100,7 @@ class Verifier:
         FROZEN.set(len(unmarked))
         if not unmarked:
             self.passed.set()
+            await self._note()
             return True
         async with fenced(self._client, self._book.partitions) as fences:
             if not await self._check(fences, run_id):
@@ -120,7 +129,7 @@ class Verifier:
             for partition, mark in zip(self._book.partitions, marks, strict=True):
                 if await self._is_lost(partition, mark, ends, reached):
                     lost.append(partition)
-        elif self._has_all_seen(ends):
+        elif await self._has_all_seen(ends):
             log.warning("the ledger cannot be read: the store has all this process saw", reason=str(error))
         else:
             self._tell("frozen until the ledger can be read", reason=str(error))
@@ -188,11 +197,24 @@ class Verifier:
                 ends[partition.outbox] = end
         return ends
 
-    def _has_all_seen(self, ends: Ends) -> bool:
-        if self._ends is None:
+    async def _has_all_seen(self, ends: Ends) -> bool:
+        known = self._ends
+        if known is None and self._watermark is not None:
+            known = await asyncio.to_thread(self._watermark.read)
+        if known is None:
             return False
-        known = [*self._ends.items(), *self._seen.items()]
-        return all(ends.get(stream, (0, 0)) >= end for stream, end in known)
+        both = [*known.items(), *self._seen.items()]
+        return all(ends.get(stream, (0, 0)) >= end for stream, end in both)
+
+    async def _note(self) -> None:
+        """Once a second at most."""
+        if self._watermark is None or time.monotonic() < self._noted_at + _NOTE_EVERY:
+            return
+        self._noted_at = time.monotonic()
+        ends, known = await self._outbox_ends(), self._ends or {}
+        # Never backwards: the store may have been another one since it was found verified.
+        self._ends = known | {stream: max(end, known.get(stream, end)) for stream, end in ends.items()}
+        await asyncio.to_thread(self._watermark.note, self._ends)
 
     async def _adopt(self, partition: PartitionKeys) -> None:
         """Pools from before their rules were kept in the ledger get their row."""

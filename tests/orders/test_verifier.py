@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from server.orders.ledger import Ledger
 from server.orders.metrics import FROZEN
 from server.orders.verified import StoreCheck, demand_verified, freeze
 from server.orders.verifier import Verifier
+from server.orders.watermark import Watermark
 from server.valkey import EmbeddedValkey, StoreUnavailable
 from tests.orders.lost import bare, drain, epoch, restart, valkey, verified
 from tests.orders.shop import ROOM, SETTINGS, Shop, accepted
@@ -154,6 +156,49 @@ async def test_without_the_ledger_what_was_seen_decides(
         assert not await knows.step() and FROZEN._value.get() == SETTINGS.partitions
     assert await new.step()
     assert await bare.units() == (5, 4, 0, 1)
+
+
+async def test_without_the_ledger_the_note_of_the_last_back_office_decides(
+    bare: Shop, ledger: Ledger, valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    note = tmp_path / "outbox.seen"
+    before = Verifier(bare.store, ledger, SETTINGS, watermark=Watermark(note))
+    assert await before.step()
+    await bare.mount(stock=5)
+    await bare.order(pay=True)
+    assert await before.step() and note.exists()
+
+    async def away() -> None:
+        raise LedgerUnavailable("away")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(ledger, "checkpoints", away)
+        outage.setattr(ledger, "start", away)
+        await restart(valkey)
+        async with asyncio.timeout(10):
+            while not await bare.store.ping():
+                pass
+        assert not await Verifier(bare.store, ledger, SETTINGS).step(), "it knows nothing"
+        assert await Verifier(bare.store, ledger, SETTINGS, watermark=Watermark(note)).step()
+        assert await bare.units() == (5, 4, 0, 1)
+        await bare.store.flushall()
+        assert not await Verifier(bare.store, ledger, SETTINGS, watermark=Watermark(note)).step()
+
+
+async def test_a_frozen_store_lets_everybody_watch(bare: Shop, ledger: Ledger) -> None:
+    verifier = Verifier(bare.store, ledger, SETTINGS)
+    await verifier.step()
+    await bare.mount(stock=5)
+    order = await bare.order()
+    await freeze(bare.store, bare.service.book)
+    visit = bare.service.visit(ROOM, "ann")
+    assert [one.order for one in await bare.service.unfinished(ROOM, "ann", visit)] == [order.order]
+    stranger = bare.service.visit(ROOM, "zoe")
+    assert await bare.service.unfinished(ROOM, "zoe", stranger) == []
+    assert not stranger.is_new(float("inf")), "what an unchecked store has is not known for certain"
+    await verifier.step()
+    assert await bare.service.unfinished(ROOM, "zoe", stranger) == []
+    assert stranger.is_new(float("inf"))
 
 
 async def test_one_at_a_time(bare: Shop, ledger: Ledger) -> None:
