@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -67,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = run(options, folder, _say)
     except (ServerFailed, ClusterFailed, NotMounted, TimeoutError, ValueError, OSError) as error:
         _say(f"the chaos run could not be made: {error}; what there is lies in {folder}")
+        return 2
+    except Exception:  # a mistake of ours is no verdict on the server
+        traceback.print_exc()
         return 2
     document = msgspec.json.format(msgspec.json.encode(report), indent=2)
     output.write_bytes(document + b"\n")
