@@ -10,10 +10,14 @@ from typing import Any, cast
 
 import hiredis
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
-from server.orders.verified import load_where_verified
+from server.orders.errors import StoreFrozen
+from server.orders.verified import load_where_verified, mark_beside
 from server.valkey import Script, StoreUnavailable
+
+_FROZEN = "FROZEN"
+"""How `gate.lua` begins what it says."""
 
 
 async def call_script(
@@ -24,13 +28,19 @@ async def call_script(
 
     Raises StoreFrozen, StoreUnavailable where there was no connection to send on.
     """
-    parts = ("EVALSHA", script.digest, len(keys), *keys, *args)
+    mark = mark_beside(keys[0])
+    parts = ("EVALSHA", script.digest, len(keys) + 1, *keys, mark, *args)
     command = hiredis.pack_command(cast("tuple[str]", parts))  # its stub names one argument only
     try:
-        return await _exchange(client, command)
-    except NoScriptError:
-        await load_where_verified(client, script, keys[0])
-        return await _exchange(client, command)
+        try:
+            return await _exchange(client, command)
+        except NoScriptError:
+            await load_where_verified(client, script, mark)
+            return await _exchange(client, command)
+    except ResponseError as error:
+        if str(error).startswith(_FROZEN):
+            raise StoreFrozen(mark) from None
+        raise
 
 
 async def _exchange(client: Redis, command: bytes) -> Any:

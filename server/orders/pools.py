@@ -229,8 +229,6 @@ class StockPools:
 
     async def _run(self, script: Script, keys: RoomKeys, names: list[str], args: list[str | int]) -> Any:
         with store_errors():
-            # Stock put on a store that was emptied would be counted twice once the ledger is replayed.
-            await demand_verified(self._client, keys.partition.outbox)
             return await call_script(
                 self._client, script, [keys.partition.outbox, *names], [new_operation_id(), *args]
             )

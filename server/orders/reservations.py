@@ -13,7 +13,6 @@ from redis.asyncio import Redis
 
 from schemas.codes import ErrorCode, OrderStatus
 from schemas.models import Order
-from server.orders.errors import StoreFrozen
 from server.orders.keys import PartitionKeys, PoolKeys
 from server.orders.lanes import Fate
 from server.orders.local import LocalAnswers
@@ -23,7 +22,6 @@ from server.orders.outcomes import REFUSALS, Outcome, Result, of_fate
 from server.orders.pipe import call_script
 from server.orders.records import StoredOrder, decode_stored
 from server.orders.scripts import RESERVE
-from server.orders.verified import demand_verified
 
 log = structlog.get_logger("miaodan.orders")
 
@@ -130,11 +128,7 @@ class Reservations:
         told: Counter[str] = Counter()
         before: list[tuple[Reservation, str]] = []
         refused: dict[int, int] = {}
-        emptied = Result.NOT_FOUND in results and await self._is_emptied()
         for job, result in zip(jobs, results, strict=True):
-            if emptied and result == Result.NOT_FOUND:
-                self.fail(job, Fate.DOWN)
-                continue
             at = numbers.setdefault(job.pool.pool, _FACTS * len(numbers))
             if job.visit is not None:
                 job.visit.landed(recorded=result in _ON_RECORD or isinstance(result, bytes))
@@ -154,16 +148,6 @@ class Reservations:
             OUTCOMES.labels(outcome).inc(count)
         if before:
             await self._look_up(before)
-
-    async def _is_emptied(self) -> bool:
-        """Whether a pool is missing because the store lost it: the back office will bring it back."""
-        try:
-            await demand_verified(self._client, self._keys.outbox)
-        except StoreFrozen:
-            return True
-        except Exception as error:
-            log.warning("a missing pool not looked into", error=str(error))
-        return False
 
     def _learn(
         self, pools: dict[str, int], info: list[Any], now: int, asked: float, refused: dict[int, int]

@@ -1,4 +1,7 @@
-"""The wing's Lua scripts, loaded once."""
+"""The wing's Lua scripts, loaded once.
+
+Before each of them stands `gate.lua`: it looks for the partition's mark, which is the last of the KEYS.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,18 @@ def _source(name: str) -> str:
     return files("server.orders").joinpath(f"lua/{name}.lua").read_text("utf-8")
 
 
+def _gated(name: str) -> Script:
+    return Script(_source("gate") + _source(name))
+
+
 def _with_common(name: str) -> Script:
-    return Script(_source("common") + _source(name))
+    return Script(_source("gate") + _source("common") + _source(name))
 
 
-RESERVE = Script(_source("reserve"))
-NOTICE = Script(_source("notice"))
-ACTION = Script(_source("action"))
-UNFINISHED_OF = Script(_source("unfinished"))
+RESERVE = _gated("reserve")
+NOTICE = _gated("notice")
+ACTION = _gated("action")
+UNFINISHED_OF = _gated("unfinished")
 PAY = _with_common("pay")
 CHARGE = _with_common("charge")
 CLOSE_CHARGE = _with_common("close_charge")
@@ -31,4 +38,5 @@ UNMOUNT = _with_common("unmount")
 RESTOCK = _with_common("restock")
 SCHEDULE = _with_common("schedule")
 CLOSE_SALE = _with_common("close_sale")
-ADOPT = _with_common("adopt")
+ADOPT = Script(_source("common") + _source("adopt"))
+"""Before the mark is set, so without the gate."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from client_sim.address import Address
 from client_sim.api import Api
+from loadtest.chaos import targets as module
 from loadtest.chaos.database import FileDatabase
 from loadtest.chaos.facts import Payment
 from loadtest.chaos.provider import MOOD, read_book, read_payments
@@ -84,7 +87,12 @@ async def test_calm_ends_a_mood(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_without_a_provider_there_is_nobody_to_upset(tmp_path: Path) -> None:
-    targets = Targets(os.getpid(), FileDatabase(tmp_path), tmp_path)
+async def test_without_a_provider_there_is_nobody_to_upset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "APPEAR_S", 0.05)
+    childless = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    targets = Targets(childless.pid, FileDatabase(tmp_path), tmp_path)
+    childless.communicate()
     assert targets.provider is None
     assert (await targets.strike(Fault(0, 0.0, "psp", Kind.MOOD, 1, 9))).startswith("missed")

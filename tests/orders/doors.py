@@ -46,7 +46,8 @@ def call_of(command: bytes | str | Iterable[bytes]) -> tuple[str, list[str]]:
         return name, []
     if name == "EVALSHA":
         point = _SCRIPTS.get(first[1].decode(), "script")
-        return point, [key.decode() for key in first[3 : 3 + int(first[2])]]
+        # The last of them is the partition's mark, which all look at and nobody here changes.
+        return point, [key.decode() for key in first[3 : 2 + int(first[2])]]
     known = first[1:] if name == "MGET" else first[1:2] if name in _ONE_KEY else []
     return name, [key.decode() for key in known]
 
