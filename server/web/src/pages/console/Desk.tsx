@@ -11,6 +11,7 @@ import { explain, useClient } from "../shared/session.js";
 import { ChatDesk } from "./ChatDesk.js";
 import { CreateRoom } from "./CreateRoom.js";
 import { MountForm } from "./MountForm.js";
+import { OrderBook } from "./OrderBook.js";
 import { SaleForm, Sales } from "./SaleForm.js";
 import { ShelfTable } from "./ShelfTable.js";
 
@@ -69,6 +70,7 @@ export function Desk({ roomId, token, control }: { roomId: string; token: string
             {room.status === "scheduled" && <p class="hint">{t("console.notRunning")}</p>}
             <ShelfTable act={act} products={room.products} dashboard={dashboard} currency={room.currency} />
             <Sales act={act} client={client} sales={room.sales} products={room.products} currency={room.currency} />
+            <OrderBook act={act} room={roomId} token={token} products={room.products} />
             <ChatDesk client={client} act={act} />
           </div>
           <div class="desk-side">
