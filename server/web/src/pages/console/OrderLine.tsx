@@ -53,12 +53,10 @@ export function OrderLine({ act, order, product, busy, onDone, onRefused }: Orde
           <p class="soft">{t("orders.refundedPart", { refunded: sum(back), amount: sum(order.amount) })}</p>
         )}
         {order.status === "refunding" && (
-          <p data-testid="book-refund">
-            {t(waits ? "book.wants" : "book.coming", { amount: sum(order.refunding ?? order.amount - back) })}
-            {waits && <span class="soft"> · {t("book.due", { time: dayTime(order.refund_due_at ?? 0) })}</span>}
-          </p>
+          <p data-testid="book-refund">{t(waits ? "book.wants" : "book.coming", { amount: sum(order.refunding ?? order.amount - back) })}</p>
         )}
         {waits && order.reason && <p class="book-reason">{t("book.why", { reason: order.reason })}</p>}
+        {waits && <p class="soft">{t("book.due", { time: dayTime(order.refund_due_at ?? 0) })}</p>}
       </div>
       <div class="book-actions">
         {order.status === "paid" && (
