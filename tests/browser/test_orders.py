@@ -21,8 +21,13 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, built_pages: None) -> Iterator[LiveServer]:
     """As the other modules' server, with holds that run out within a test."""
-    terms = {"orders__hold_ms": 6_000, "orders__payment_grace_ms": 2_500, "payments__timeout_ms": 2_000}
-    with running(tmp_path_factory.mktemp("orders"), server__demo=True, **terms) as live:
+    with running(
+        tmp_path_factory.mktemp("orders"),
+        server__demo=True,
+        orders__hold_ms=6_000,
+        orders__payment_grace_ms=2_500,
+        payments__timeout_ms=2_000,
+    ) as live:
         yield live
 
 
@@ -45,11 +50,11 @@ def behave(sandbox: Sandbox, **behaviour: float) -> None:
         assert answer.status == 200
 
 
-def open_shop(open_page: OpenPage, room: str, *, phone: bool = True) -> tuple[Page, Page]:
+def open_shop(open_page: OpenPage, room: str, *, phone: bool = True, stock: int = 4) -> tuple[Page, Page]:
     """The host's console and a buyer's page, with cups on the shelf."""
     console = open_page(f"/console/{room}")
     go_live(console)
-    mount(console, "cup", "Porcelain cup 瓷杯", "19.90", 4)
+    mount(console, "cup", "Porcelain cup 瓷杯", "19.90", stock)
     buyer = open_page(f"/live/{room}", phone=phone)
     expect(buyer.get_by_test_id("room")).to_be_visible()
     return console, buyer
@@ -179,3 +184,23 @@ def test_what_was_not_paid_in_time_can_be_paid_late(room: str, open_page: OpenPa
     order.get_by_test_id("order-pay").click()
     expect(order).to_have_attribute("data-status", "paid")
     expect(console.get_by_test_id("book-order")).to_have_attribute("data-status", "paid")
+
+
+def test_a_payment_that_came_too_late_is_told_to_go_back(
+    provider: Sandbox, room: str, open_page: OpenPage
+) -> None:
+    _, buyer = open_shop(open_page, room, stock=1)
+    other = open_page(f"/live/{room}", locale="zh-CN")
+    expect(other.get_by_test_id("room")).to_be_visible()
+    behave(provider, pending=1, pending_ms=14_000)
+    outcome = buy(buyer)
+    expect(outcome).to_have_attribute("data-status", "paying")
+    behave(provider)
+    expect(outcome).to_have_attribute("data-status", "expired", timeout=12_000)
+    expect(buy(other)).to_have_attribute("data-status", "paid")
+    trouble = buyer.get_by_test_id("trouble")
+    expect(trouble).to_contain_text("came too late and nothing was left. ¥19.90 goes back", timeout=20_000)
+    expect(trouble).to_have_attribute("data-code", "sold_out")
+    buyer.get_by_test_id("panel-close").click()
+    trouble.get_by_role("button", name="Close").click()
+    expect(trouble).to_have_count(0)
