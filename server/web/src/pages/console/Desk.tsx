@@ -43,6 +43,8 @@ export function Desk({ roomId, token, control }: { roomId: string; token: string
     document.title = `${room?.title ?? roomId} · ${t("console.title")}`;
   });
 
+  // A moderator keeps the chat in order; the books are not theirs.
+  const sells = client.user?.role === "host" || client.user?.role === "operator";
   const missing = status.phase === "closed" && status.code === CloseCode.NO_SUCH_ROOM;
   return (
     <>
@@ -70,7 +72,7 @@ export function Desk({ roomId, token, control }: { roomId: string; token: string
             {room.status === "scheduled" && <p class="hint">{t("console.notRunning")}</p>}
             <ShelfTable act={act} products={room.products} dashboard={dashboard} currency={room.currency} />
             <Sales act={act} client={client} sales={room.sales} products={room.products} currency={room.currency} />
-            <OrderBook act={act} room={roomId} token={token} products={room.products} />
+            {sells && <OrderBook act={act} room={roomId} token={token} products={room.products} />}
             <ChatDesk client={client} act={act} />
           </div>
           <div class="desk-side">
