@@ -1,21 +1,21 @@
 /** One viewer's or host's session with a room, across as many sockets as it takes. */
 
-import { Backoff, type BackoffOptions } from "./backoff.js";
+import { Backoff } from "./backoff.js";
 import { ServerClock, steadyNow } from "./clock.js";
 import { type Codec, jsonCodec } from "./codec.js";
 import { Emitter } from "./emitter.js";
 import { CommandError, ConnectionLost, SessionClosed } from "./errors.js";
 import { OrderDesk, type OrderRequest } from "./orders.js";
+import { Paying } from "./paying.js";
 import { PendingReplies } from "./pending.js";
 import { applyEvent, isSequenced } from "./room.js";
+import type { ClientEvents, ClientOptions, Status } from "./session.js";
 import { Socket } from "./socket.js";
 import { listenForWakeups } from "./wakeups.js";
 import {
   type Asking,
   type Command,
   type Event,
-  type EventOf,
-  type EventType,
   isFinalClose,
   type Order,
   type OrderAccepted,
@@ -25,46 +25,11 @@ import {
   type Welcome,
 } from "./wire.js";
 
-export type Status =
-  | { phase: "idle" }
-  | { phase: "connecting"; attempt: number }
-  | { phase: "open" }
-  /** Lost; comes back by itself in `delayMs`. `code` is the close code, null where there was none. */
-  | { phase: "waiting"; attempt: number; delayMs: number; code: number | null }
-  /** Over for good: `close()` was called (`code` null) or the server closed with a final code. */
-  | { phase: "closed"; code: number | null; reason: string };
-
-export interface ClientOptions {
-  /** `ws:` or `wss:` address of the room's socket (see `socketUrl`). Never carries the token. */
-  url: string;
-  /** Absent or null: a guest. A function is asked before every connection. */
-  token?: string | null | (() => string | null | Promise<string | null>);
-  codec?: Codec;
-  backoff?: BackoffOptions;
-  /** How long a command waits for its reply, ms. */
-  replyTimeoutMs?: number;
-  /** How long a new socket has until `welcome`, and a ping until `pong`, ms. */
-  aliveTimeoutMs?: number;
-  WebSocket?: typeof WebSocket;
-  localNow?: () => number;
-}
-
-export type ClientEvents = { [T in EventType]: EventOf<T> } & {
-  status: Status;
-  /** Once after each batch and status change: time to draw. */
-  change: undefined;
-};
-
 const PING_BURST = 5;
 const PING_BURST_GAP_MS = 120;
+const UNFINISHED = new Set<Order["status"]>(["reserved", "paid", "refunding", "shipped"]);
 /** A connection that lived this long was a good one: the next loss starts the backoff anew. */
 const STABLE_MS = 5_000;
-
-/** The socket address of a room on the page's own host. */
-export function socketUrl(room: string, kind: "live" | "control", base: URL | Location = location): string {
-  const scheme = base.protocol === "https:" ? "wss:" : "ws:";
-  return `${scheme}//${base.host}/ws/${kind}/${encodeURIComponent(room)}`;
-}
 
 export class RoomClient extends Emitter<ClientEvents> {
   readonly clock: ServerClock;
@@ -77,6 +42,7 @@ export class RoomClient extends Emitter<ClientEvents> {
   private readonly codec: Codec;
   private readonly backoff: Backoff;
   private readonly pending = new PendingReplies();
+  private readonly undecided = new Paying();
   private readonly desk: OrderDesk;
   private readonly localNow: () => number;
   private socket: Socket | null = null;
@@ -134,8 +100,13 @@ export class RoomClient extends Emitter<ClientEvents> {
     if (!this.welcomed || this.socket === null) throw new ConnectionLost(command.type);
     const id = this.nextId++;
     const reply = this.pending.expect(id, command.type, this.options.replyTimeoutMs ?? 10_000);
+    this.undecided.sent(id, command);
     this.socket.send({ ...command, id });
-    return (await reply) as ReplyTo<C>;
+    try {
+      return (await reply) as ReplyTo<C>;
+    } finally {
+      this.undecided.over(id);
+    }
   }
 
   /** Adds to the room's likes; nothing is answered, and nothing is sent while disconnected. */
@@ -149,11 +120,17 @@ export class RoomClient extends Emitter<ClientEvents> {
     return await this.desk.place(request);
   }
 
+  /** Whether an order's payment is under way: accepted, and the provider has not decided. */
+  paying(order: Order): boolean {
+    return this.undecided.has(order);
+  }
+
   /** Takes note of an order learnt elsewhere (the HTTP API); an older version changes nothing. */
   keep(order: Order): void {
     const known = this.orders.get(order.order);
     if (known !== undefined && known.version >= order.version) return;
     this.orders.set(order.order, order);
+    this.undecided.ended(order.order);
   }
 
   private setStatus(status: Status): void {
@@ -220,9 +197,13 @@ export class RoomClient extends Emitter<ClientEvents> {
     } else if (event.type === "order.updated") this.keep(event.order);
     else if (event.type === "order.accepted") {
       this.keep(event.order);
+      this.undecided.accepted(event);
       this.pending.settle(event);
     } else if (event.type === "danmaku.accepted" || event.type === "done" || event.type === "error") {
-      if (event.type === "error" && !this.welcomed) this.advisedMs = Math.max(0, event.retry_after_ms ?? 0);
+      if (event.type === "error") {
+        if (!this.welcomed) this.advisedMs = Math.max(0, event.retry_after_ms ?? 0);
+        if (event.order != null) this.undecided.ended(event.order);
+      }
       this.pending.settle(event);
     }
     this.emit(event.type, event as never);
@@ -252,7 +233,8 @@ export class RoomClient extends Emitter<ClientEvents> {
     for (const order of unfinished) this.keep(order);
     const current = new Set(unfinished.map((order) => order.order));
     for (const order of this.orders.values()) {
-      if (current.has(order.order) || !["reserved", "paid", "refunding", "shipped"].includes(order.status)) continue;
+      const underWay = UNFINISHED.has(order.status) || this.paying(order);
+      if (current.has(order.order) || !underWay) continue;
       this.request({ type: "order.get", order: order.order }).catch(() => undefined);
     }
   }

@@ -128,6 +128,18 @@ export interface Order {
   reason?: string;
 }
 
+/** An order from the ledger (`GET /api/v1/orders`): what its buyer sees, and whose it is. */
+export interface OrderRecord extends Order {
+  user: string;
+  updated_at: number;
+}
+
+/** A page of orders, newest first. `cursor` asks for the next one; null: this was the last. */
+export interface OrderList {
+  orders: OrderRecord[];
+  cursor: string | null;
+}
+
 export interface RoomSnapshot {
   id: string;
   title: string;

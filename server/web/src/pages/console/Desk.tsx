@@ -11,6 +11,7 @@ import { explain, useClient } from "../shared/session.js";
 import { ChatDesk } from "./ChatDesk.js";
 import { CreateRoom } from "./CreateRoom.js";
 import { MountForm } from "./MountForm.js";
+import { OrderBook } from "./OrderBook.js";
 import { SaleForm, Sales } from "./SaleForm.js";
 import { ShelfTable } from "./ShelfTable.js";
 
@@ -42,6 +43,8 @@ export function Desk({ roomId, token, control }: { roomId: string; token: string
     document.title = `${room?.title ?? roomId} · ${t("console.title")}`;
   });
 
+  // A moderator keeps the chat in order; the books are not theirs.
+  const sells = client.user?.role === "host" || client.user?.role === "operator";
   const missing = status.phase === "closed" && status.code === CloseCode.NO_SUCH_ROOM;
   return (
     <>
@@ -69,6 +72,7 @@ export function Desk({ roomId, token, control }: { roomId: string; token: string
             {room.status === "scheduled" && <p class="hint">{t("console.notRunning")}</p>}
             <ShelfTable act={act} products={room.products} dashboard={dashboard} currency={room.currency} />
             <Sales act={act} client={client} sales={room.sales} products={room.products} currency={room.currency} />
+            {sells && <OrderBook act={act} room={roomId} token={token} products={room.products} />}
             <ChatDesk client={client} act={act} />
           </div>
           <div class="desk-side">

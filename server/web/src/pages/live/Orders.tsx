@@ -1,13 +1,15 @@
 /** The visitor's orders in this room: where each stands, and what can be done about it. */
 
-import type { Order, OrderCommand, Product, RoomClient } from "@miaodan/client";
+import { listOrders, type Order, type OrderCommand, type Product, refusedWith, type RoomClient } from "@miaodan/client";
 import { useEffect, useState } from "preact/hooks";
 import { useServerTime } from "../shared/countdown.js";
-import { clockTime, money, shortTime } from "../shared/format.js";
+import { dayTime, money } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
 import { SureButton } from "../shared/parts.js";
 import { ProductPicture } from "../shared/pictures.js";
 import { explain } from "../shared/session.js";
+import { RefundSheet } from "./RefundSheet.js";
+import { type Deed, deeds, notes, stillThere } from "./standing.js";
 
 export interface OrdersProps {
   client: RoomClient;
@@ -23,12 +25,8 @@ function useHistory(client: RoomClient, token: string | null): void {
   useEffect(() => {
     if (token === null || room === undefined) return;
     const stop = new AbortController();
-    fetch(`/api/v1/orders?${new URLSearchParams({ room, limit: "50" })}`, {
-      headers: { authorization: `Bearer ${token}` },
-      signal: stop.signal,
-    })
-      .then(async (response) => (response.ok ? ((await response.json()) as { orders: Order[] }).orders : []))
-      .then((orders) => {
+    listOrders(token, { room, limit: 50 }, stop.signal)
+      .then(({ orders }) => {
         for (const order of orders) client.keep(order);
         draw((count) => count + 1);
       })
@@ -53,57 +51,75 @@ export function Orders(props: OrdersProps) {
 
 function OrderRow({ order, client, products, onFailed }: OrdersProps & { order: Order }) {
   const [busy, setBusy] = useState(false);
-  const held = order.status === "reserved";
-  const now = useServerTime(client.clock, held ? order.expires_at : null, 1_000);
+  const [asking, setAsking] = useState(false);
+  const now = useServerTime(client.clock, order.status === "reserved" ? order.expires_at : null, 1_000);
   const product = products.find((item) => item.sku === order.sku);
   const title = product?.title ?? order.sku;
+  const paying = client.paying(order);
+  const there = client.room !== null && stillThere(order, client.room, now);
   const act = async (command: OrderCommand): Promise<void> => {
     setBusy(true);
     try {
       await client.request(command);
     } catch (error) {
-      onFailed(explain(error));
+      const gone = command.type === "order.pay" && refusedWith(error, "sold_out");
+      onFailed(gone ? t("orders.payLateGone") : explain(error));
     } finally {
       setBusy(false);
     }
   };
   return (
-    <li data-testid="order" data-status={order.status} data-order={order.order}>
+    <li data-testid="order" data-status={order.status} data-order={order.order} data-paying={paying}>
       <ProductPicture title={title} sku={order.sku} image={product?.image ?? null} />
       <div class="shelf-what">
         <h3>{title}</h3>
         <p class="soft">
-          {order.sale !== null && <span class="tag">{t("orders.flash")}</span>} ×{order.quantity} · {clockTime(order.reserved_at)}
+          {order.sale !== null && <span class="tag">{t("orders.flash")}</span>} ×{order.quantity} · {dayTime(order.reserved_at, now)}
         </p>
         <p class="price-line">
           <strong>{money(order.amount, order.currency)}</strong>
           <span class={`order-status ${order.status}`}>{t(`order.${order.status}`)}</span>
         </p>
-        {held && order.expires_at > now && (
-          <p class="soft">{t("orders.payWithin", { time: shortTime(order.expires_at - now) })}</p>
-        )}
+        {notes(order, paying, there, now).map((note) => (
+          <p key={note} class="soft" data-testid="order-note">
+            {note}
+          </p>
+        ))}
       </div>
       <div class="order-actions">
-        {held && (
-          <>
-            <button type="button" class="primary" disabled={busy} data-testid="order-pay" onClick={() => void act({ type: "order.pay", order: order.order })}>
-              {t("orders.pay")}
-            </button>
-            <button type="button" class="plain" disabled={busy} data-testid="order-cancel" onClick={() => void act({ type: "order.cancel", order: order.order })}>
-              {t("orders.cancel")}
-            </button>
-          </>
-        )}
-        {order.status === "paid" && (
-          <SureButton
-            label={t("orders.refund")}
-            sure={t("orders.refundSure")}
-            disabled={busy}
-            testId="order-refund"
-            onSure={() => void act({ type: "order.refund", order: order.order, reason: "" })}
+        {deeds(order, paying, there, now).map((deed) => (
+          <DeedButton
+            key={deed}
+            deed={deed}
+            busy={busy}
+            onDo={() => {
+              if (deed === "ask") setAsking(true);
+              else void act({ type: `order.${deed}`, order: order.order });
+            }}
           />
-        )}
+        ))}
       </div>
+      {asking && (
+        <RefundSheet
+          order={order}
+          onClose={() => setAsking(false)}
+          onAsk={(reason) => {
+            setAsking(false);
+            void act({ type: "order.refund", order: order.order, reason });
+          }}
+        />
+      )}
     </li>
+  );
+}
+
+function DeedButton({ deed, busy, onDo }: { deed: Deed; busy: boolean; onDo: () => void }) {
+  if (deed === "refund") {
+    return <SureButton label={t("orders.refund")} sure={t("orders.refundSure")} disabled={busy} testId="order-refund" onSure={onDo} />;
+  }
+  return (
+    <button type="button" class={deed === "pay" ? "primary" : "plain"} disabled={busy} data-testid={`order-${deed}`} onClick={onDo}>
+      {t(deed === "ask" ? "orders.refund" : `orders.${deed}`)}
+    </button>
   );
 }

@@ -19,6 +19,7 @@ import { FlashCard, LINGER_MS } from "./FlashCard.js";
 import { LikeButton } from "./LikeButton.js";
 import { Orders } from "./Orders.js";
 import { type BuyContext, OrderSheet, PinnedCard, Shelf } from "./Shelf.js";
+import { Troubles } from "./Troubles.js";
 
 type Tab = "shelf" | "orders";
 
@@ -215,6 +216,7 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
           <TokenForm control={control} guest={false} />
         </Sheet>
       )}
+      <Troubles client={client} onOrders={() => open("orders")} />
       <Toasts toasts={toasts} />
       <Gone client={client} control={control} kickedReason={kickedReason} guest />
     </main>

@@ -10,7 +10,7 @@ export type Attempt =
   | { state: "refused"; code: string; text: string };
 
 /** What counts against a per-buyer limit. */
-const COUNTED = new Set<Order["status"]>(["reserved", "paid", "shipped", "delivered"]);
+const COUNTED = new Set<Order["status"]>(["reserved", "paid", "shipped", "delivered", "refunding"]);
 
 const EARLY_RETRIES = 5;
 const EARLY_RETRY_MS = 120;

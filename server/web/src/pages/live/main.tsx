@@ -1,6 +1,7 @@
 import { render } from "preact";
 import "../style/base.css";
 import "../style/live.css";
+import "../style/orders.css";
 import { useEntry } from "../shared/entry.js";
 import { t, useLang } from "../shared/i18n.js";
 import { DemoNotice, LanguageSwitch, TokenForm } from "../shared/parts.js";

@@ -75,6 +75,12 @@ export function clockTime(at: number): string {
   return new Intl.DateTimeFormat(locale(), { hour: "2-digit", minute: "2-digit" }).format(at);
 }
 
+/** The time of day, with the date where it is not today. */
+export function dayTime(at: number, now: number = Date.now()): string {
+  if (new Date(at).toDateString() === new Date(now).toDateString()) return clockTime(at);
+  return new Intl.DateTimeFormat(locale(), { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" }).format(at);
+}
+
 /** A hue for a name: the same everywhere, and near names differ (FNV-1a). */
 export function hue(name: string): number {
   let hash = 0x811c9dc5;

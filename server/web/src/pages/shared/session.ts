@@ -30,6 +30,9 @@ export function roomFromPath(path: string): string {
 /** Why a command failed, in the visitor's language. */
 export function explain(error: unknown): string {
   if (error instanceof CommandError) {
+    if (error.code === "unavailable" && (error.retryAfterMs ?? 0) > 1_000) {
+      return t("error.unavailableFor", { seconds: Math.ceil((error.retryAfterMs ?? 0) / 1_000) });
+    }
     const key = `error.${error.code}` as TextKey;
     return error.code === "invalid" || error.code === "conflict" ? `${t(key)}: ${error.message}` : t(key);
   }
