@@ -37,7 +37,14 @@ from server.orders.lifecycle import Action, NotAllowed, check
 from server.orders.metrics import CHARGES, PAYMENTS, RELEASED
 from server.orders.one_tap import OneTapCap, OverCap
 from server.orders.outcomes import Outcome, of_change, refused
-from server.orders.provider import Charge, Payment, PaymentProvider, PaymentRefused, Standing
+from server.orders.provider import (
+    Charge,
+    Payment,
+    PaymentProvider,
+    PaymentRefused,
+    Standing,
+    free_payment,
+)
 from server.orders.records import StoredOrder
 from server.orders.returns import Returns
 from server.settings import OrderSettings, PaymentSettings
@@ -155,6 +162,8 @@ class Cashier:
 
     async def take(self, charge: Charge) -> Payment:
         """Its payment, captured or pending. Raises PaymentRefused; anything else: not known."""
+        if not charge.amount:
+            return free_payment(charge)
         async with asyncio.timeout(self._timeout):
             payment = await self._provider.authorise(charge)
         if payment.status is Standing.AUTHORISED:
@@ -176,6 +185,11 @@ class Cashier:
         """What the provider says became of a charge. Raises whatever says that there is no answer."""
         async with asyncio.timeout(self._timeout):
             return await self._provider.query(key)
+
+    async def lookup(self, payment: str) -> Payment | None:
+        """A payment as the provider has it. Raises as `query`."""
+        async with asyncio.timeout(self._timeout):
+            return await self._provider.lookup(payment)
 
     async def declined(
         self, record: StoredOrder, charge: int, what: str = "declined", told: str = ""
@@ -253,7 +267,10 @@ class Cashier:
         if owner != record.order:
             log.error("a payment for two orders", payment=payment, order=record.order, owner=owner)
             return Changed(Code.FOREIGN, record)
-        return await self._carry(PAY_ORDER, pay_change(record, payment, charge))
+        changed = await self._carry(PAY_ORDER, pay_change(record, payment, charge))
+        if changed.code is Code.FROZEN:  # the money is taken, so once the order is back it is paid
+            raise Unanswered(Fate.UNKNOWN)
+        return changed
 
 
 def unused_reason(changed: Changed) -> tuple[ErrorCode, str]:

@@ -25,6 +25,7 @@ from server.orders.errors import OrderError
 from server.orders.lanes import Unanswered
 from server.orders.metrics import NOTICES
 from server.orders.pipe import call_script
+from server.orders.provider import Payment, Standing
 from server.orders.records import StoredOrder
 from server.orders.returns import KNOWN, PAYS
 from server.orders.scripts import NOTICE
@@ -74,7 +75,8 @@ class PaymentDesk:
             raise ValueError("a webhook without a secret would take anybody's word")
 
     async def notice(self, body: bytes, signature: str, now: int) -> PaymentRecorded:
-        """Record one notice at `now` (ms). Raises OrderError, StoreUnavailable (send it again).
+        """Record one notice at `now` (ms). Raises OrderError, StoreUnavailable (as `unavailable`: send it
+        again).
 
         `result`: paid, already_paid, returned (the money goes back), noted (nothing to do), refused.
         """
@@ -134,6 +136,13 @@ class PaymentDesk:
         record = await self._service.stored(notice.order)
         if notice.status == "failed":
             return await self._failed(notice, record)
+        if record is None or record.payment != notice.payment:  # else it is known what it pays
+            payment = await self._proven(notice)
+            reason = contradiction(notice, payment)
+            if reason:
+                return _recorded(notice, "refused", record, reason)
+            if payment is not None and payment.refunded:
+                return _recorded(notice, "returned", record, "it was given back before")
         owner = await self._service.cashier.claims.take(notice.payment, notice.order)
         if owner != notice.order:
             return _recorded(notice, "refused", record, f"the payment belongs to order {owner}")
@@ -150,6 +159,19 @@ class PaymentDesk:
         except Unanswered as error:
             raise StoreUnavailable(str(error)) from error
         return _settled(notice, changed, record)
+
+    async def _proven(self, notice: PaymentNotice) -> Payment | None:
+        """The payment as the provider's own book has it: a notice alone is nobody's money."""
+        try:
+            payment = await self._service.cashier.lookup(notice.payment)
+        except Exception as error:
+            log.warning("a notice waits for the provider", payment=notice.payment, error=str(error))
+            message = "the payment provider does not say whose payment it is: send it again"
+            raise OrderError(ErrorCode.UNAVAILABLE, message) from error
+        if payment is not None and payment.status in (Standing.PENDING, Standing.AUTHORISED):
+            message = f"the payment is {payment.status.value}, says the provider: send it again"
+            raise OrderError(ErrorCode.UNAVAILABLE, message)
+        return payment
 
     async def _failed(self, notice: PaymentNotice, record: StoredOrder | None) -> PaymentRecorded:
         if record is None:
@@ -170,7 +192,7 @@ class PaymentDesk:
             notice.order, notice.payment, notice.amount, notice.currency, reason, unknown=record is None
         )
         if put == KNOWN:
-            raise StoreUnavailable("the order appeared just now: send it again")
+            raise StoreUnavailable("the order appeared just now, or was lost: send it again")
         if put == PAYS:
             return _recorded(notice, "refused", record, f"{reason}, and this payment pays it")
         return _recorded(notice, "returned", record, reason)
@@ -227,6 +249,23 @@ class PaymentDesk:
             self._client, NOTICE, [keys.outbox, keys.notice(row.event), keys.returns], args
         )
         return cast("bytes", known)
+
+
+def contradiction(notice: PaymentNotice, payment: Payment | None) -> str:
+    """Why a notice of captured money is not true, by the provider's own book; empty: it is.
+
+    `payment`: what that book has under the notice's payment.
+    """
+    if payment is None:
+        return "the provider knows no such payment"
+    if payment.order != notice.order:
+        return f"the payment belongs to order {payment.order}"
+    if payment.status is not Standing.CAPTURED:
+        return f"the payment is {payment.status.value}, says the provider"
+    if (payment.amount, payment.currency) != (notice.amount, notice.currency):
+        told = f"{notice.amount} {notice.currency}"
+        return f"wrong amount {told}: the provider took {payment.amount} {payment.currency}"
+    return ""
 
 
 def _digest(contents: bytes) -> str:
