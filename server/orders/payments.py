@@ -146,13 +146,8 @@ class PaymentDesk:
         owner = await self._service.cashier.claims.take(notice.payment, notice.order)
         if owner != notice.order:
             return _recorded(notice, "refused", record, f"the payment belongs to order {owner}")
-        if record is None:
-            return await self._misfit(notice, None, "no such order")
-        if notice.currency != record.currency:
-            reason = f"wrong currency {notice.currency}: the order is in {record.currency}"
-            return await self._misfit(notice, record, reason)
-        if notice.amount != record.amount:
-            reason = f"wrong amount {notice.amount}: the order comes to {record.amount}"
+        reason = _unfit(notice, record)
+        if record is None or reason:
             return await self._misfit(notice, record, reason)
         try:
             changed = await self._service.cashier.settle(record, notice.payment)
@@ -265,6 +260,17 @@ def contradiction(notice: PaymentNotice, payment: Payment | None) -> str:
     if (payment.amount, payment.currency) != (notice.amount, notice.currency):
         told = f"{notice.amount} {notice.currency}"
         return f"wrong amount {told}: the provider took {payment.amount} {payment.currency}"
+    return ""
+
+
+def _unfit(notice: PaymentNotice, record: StoredOrder | None) -> str:
+    """Why this payment cannot pay the order; empty: it can."""
+    if record is None:
+        return "no such order"
+    if notice.currency != record.currency:
+        return f"wrong currency {notice.currency}: the order is in {record.currency}"
+    if notice.amount != record.amount:
+        return f"wrong amount {notice.amount}: the order comes to {record.amount}"
     return ""
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import msgspec
 import structlog
 from redis.asyncio import Redis
@@ -22,8 +20,8 @@ log = structlog.get_logger("miaodan.orders")
 
 _encode = msgspec.json.encode
 PUT, PAYS, KNOWN = 1, 2, 0
-"""What `put` found: it goes back; it pays the order after all; there is such an order after all, or the store may have
-lost it."""
+"""What `put` found: it goes back; it pays the order after all; there is such an order after all, or there
+was one before the store lost it."""
 NO_ORDER = "-"
 """Stands for what cannot be an order's id."""
 
@@ -103,8 +101,8 @@ class Returns:
         PAYMENTS.labels("returned").inc()
 
     async def age(self, owed: Owed) -> int:
-        """How long ago it was put among the returns, ms, as far as that is remembered. Raises redis errors."""
-        left = cast("int", await self._client.pttl(self.partition(owed.order).unused(owed.payment)))
+        """How long ago it was put among the returns, ms, as far as is remembered. Raises redis errors."""
+        left = await self._client.pttl(self.partition(owed.order).unused(owed.payment))
         return self._memory - max(left, 0)
 
     async def _refund(self, owed: Owed) -> None:

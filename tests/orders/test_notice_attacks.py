@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -14,6 +13,7 @@ from msgspec.structs import replace
 from schemas.codes import ErrorCode, OrderStatus
 from schemas.http import PaymentNotice, PaymentRecorded
 from schemas.models import Order
+from server.orders.changes import Change, Changed, Code, Operation
 from server.orders.consumer import LedgerConsumer
 from server.orders.errors import OrderError
 from server.orders.ledger import Ledger
@@ -386,22 +386,37 @@ async def test_a_payment_that_was_given_back_before(desk: Desk) -> None:
 async def test_an_order_that_was_lost_with_the_store_is_not_sent_its_money_back(desk: Desk) -> None:
     """The store is emptied under the notice; nobody has noticed yet, so its scripts still run."""
     order, payment = await reserve_and_take(desk)
+    cashier, store = desk.shop.service.cashier, desk.shop.store
     partition = desk.shop.service.book.room(ROOM).partition
-    kept = await desk.shop.store.get(partition.order(order.order))
-    mark = await desk.shop.store.get(partition.verified)
-    assert kept is not None and mark is not None
-    take = desk.shop.service.cashier.claims.take
+    names = [partition.order(order.order), partition.verified]
+    kept = [(name, await store.get(name)) for name in names]
+    carry, found = cashier._carry, list[Code]()
 
-    async def emptied(*args: str) -> str:
-        owner = await take(*args)
-        await desk.shop.store.delete(partition.order(order.order), partition.verified)
-        desk.shop.service.cashier.claims.take = take  # type: ignore[method-assign]
-        asyncio.get_running_loop().call_later(0.3, lambda: asyncio.ensure_future(replayed()))
-        return owner
+    async def emptied(operation: Operation, change: Change) -> Changed:
+        if not found:
+            await store.delete(*names)
+        changed = await carry(operation, change)
+        found.append(changed.code)
+        for name, value in kept:  # replayed from the ledger
+            await store.set(name, value or b"")
+        return changed
 
-    async def replayed() -> None:
-        await desk.shop.store.mset({partition.order(order.order): kept, partition.verified: mark})
-
-    desk.shop.service.cashier.claims.take = emptied  # type: ignore[method-assign]
+    cashier._carry = emptied
     assert (await desk.tell(order, payment=payment)).result == "paid"
+    assert found == [Code.FROZEN, Code.DONE]
+    assert desk.shop.provider.refunds == [] and await desk.shop.owed() == []
+
+
+async def test_nor_is_money_of_another_amount(desk: Desk) -> None:
+    order = await desk.shop.order()
+    partition = desk.shop.service.book.room(ROOM).partition
+    returns, put = desk.shop.service.cashier.returns, desk.shop.service.cashier.returns.put
+
+    async def emptied(*args: Any, **options: Any) -> int:
+        await desk.shop.store.delete(partition.order(order.order), partition.verified)
+        return await put(*args, **options)
+
+    returns.put = emptied  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        await desk.tell(order, amount=249)
     assert desk.shop.provider.refunds == [] and await desk.shop.owed() == []
