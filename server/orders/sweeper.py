@@ -118,6 +118,12 @@ class ReturnSweeper:
     async def _finish(self, partition: PartitionKeys, member: bytes, now: int) -> bool:
         try:
             owed = Owed.decode(member)
+        except ValueError:
+            # Not ours, and nobody's money: what is owed is in the ledger as well, where the audit finds it.
+            log.error("not a payment among the returns", partition=partition.tag, member=repr(member))  # noqa: TRY400
+            await self._client.zrem(partition.returns, member)
+            return False
+        try:
             record = await self._service.stored(owed.order)
             refund = under_way(record) if record is not None and record.payment == owed.payment else None
             if refund is not None:  # begun by an earlier version, which kept refunds here
@@ -129,16 +135,16 @@ class ReturnSweeper:
                 await self._service.cashier.returns.give_back(owed)
         except Exception as error:
             SWEEPS.labels("returns").inc()
-            log.warning("money not given back yet", owed=member.decode("utf-8", "replace"), error=str(error))
-            pause = await self._pause(member) if isinstance(error, PaymentRefused) else RETURN_AFTER_MS
+            log.warning("money not given back yet", owed=owed.member, error=str(error))
+            pause = await self._pause(owed) if isinstance(error, PaymentRefused) else RETURN_AFTER_MS
             # XX: whoever gave it back meanwhile has struck it off.
             await self._client.zadd(partition.returns, {member: now + pause}, xx=True)
             return False
         return True
 
-    async def _pause(self, member: bytes) -> int:
+    async def _pause(self, owed: Owed) -> int:
         """As long again as it has been refused, ms."""
-        age = await self._service.cashier.returns.age(Owed.decode(member))
+        age = await self._service.cashier.returns.age(owed)
         return min(max(age, RETURN_AFTER_MS), LONGEST_PAUSE_MS)
 
 
