@@ -137,11 +137,14 @@ class PaymentDesk:
         if notice.status == "failed":
             return await self._failed(notice, record)
         if record is None or record.payment != notice.payment:  # else it is known what it pays
-            payment = await self._proven(notice)
+            payment = await self._look_up(notice)
             reason = contradiction(notice, payment)
-            if reason:
+            if payment is None or reason:
                 return _recorded(notice, "refused", record, reason)
-            if payment is not None and payment.refunded:
+            if payment.status is not Standing.CAPTURED:
+                message = f"the payment is {payment.status.value}, says the provider: send it again"
+                raise OrderError(ErrorCode.UNAVAILABLE, message)
+            if payment.refunded:
                 return _recorded(notice, "returned", record, "it was given back before")
         owner = await self._service.cashier.claims.take(notice.payment, notice.order)
         if owner != notice.order:
@@ -155,18 +158,14 @@ class PaymentDesk:
             raise StoreUnavailable(str(error)) from error
         return _settled(notice, changed, record)
 
-    async def _proven(self, notice: PaymentNotice) -> Payment | None:
+    async def _look_up(self, notice: PaymentNotice) -> Payment | None:
         """The payment as the provider's own book has it: a notice alone is nobody's money."""
         try:
-            payment = await self._service.cashier.lookup(notice.payment)
+            return await self._service.cashier.lookup(notice.payment)
         except Exception as error:
             log.warning("a notice waits for the provider", payment=notice.payment, error=str(error))
             message = "the payment provider does not say whose payment it is: send it again"
             raise OrderError(ErrorCode.UNAVAILABLE, message) from error
-        if payment is not None and payment.status in (Standing.PENDING, Standing.AUTHORISED):
-            message = f"the payment is {payment.status.value}, says the provider: send it again"
-            raise OrderError(ErrorCode.UNAVAILABLE, message)
-        return payment
 
     async def _failed(self, notice: PaymentNotice, record: StoredOrder | None) -> PaymentRecorded:
         if record is None:
@@ -247,7 +246,7 @@ class PaymentDesk:
 
 
 def contradiction(notice: PaymentNotice, payment: Payment | None) -> str:
-    """Why a notice of captured money is not true, by the provider's own book; empty: it is.
+    """Why a notice of captured money is not true, by the provider's own book; empty: it is, or will be.
 
     `payment`: what that book has under the notice's payment.
     """
@@ -255,8 +254,8 @@ def contradiction(notice: PaymentNotice, payment: Payment | None) -> str:
         return "the provider knows no such payment"
     if payment.order != notice.order:
         return f"the payment belongs to order {payment.order}"
-    if payment.status is not Standing.CAPTURED:
-        return f"the payment is {payment.status.value}, says the provider"
+    if payment.status is Standing.DECLINED:
+        return "the payment was declined, says the provider"
     if (payment.amount, payment.currency) != (notice.amount, notice.currency):
         told = f"{notice.amount} {notice.currency}"
         return f"wrong amount {told}: the provider took {payment.amount} {payment.currency}"

@@ -364,10 +364,14 @@ async def test_a_payment_that_is_not_captured(desk: Desk) -> None:
     signature = sign(body, SECRET, NOW // 1000)
     with pytest.raises(OrderError, match="pending, says the provider: send it again"):
         await webhook.notice(body, signature, NOW)
-    assert await status(desk.shop, order) is OrderStatus.RESERVED
+    other = await till.one.order("bob")
+    early = notice(other, "e2", payment=f"pay-{order.order}-1")
+    recorded = await webhook.notice(early, sign(early, SECRET, NOW // 1000), NOW)
+    assert (recorded.result, recorded.reason) == ("refused", f"the payment belongs to order {order.order}")
+    assert await status(desk.shop, order) is await status(desk.shop, other) is OrderStatus.RESERVED
     till.teller.decide(f"{order.order}-1", Standing.DECLINED)
     recorded = await webhook.notice(body, signature, NOW)
-    assert (recorded.result, recorded.reason) == ("refused", "the payment is declined, says the provider")
+    assert (recorded.result, recorded.reason) == ("refused", "the payment was declined, says the provider")
     assert await status(desk.shop, order) is OrderStatus.RESERVED
     await till.stop()
 
