@@ -47,6 +47,7 @@ from server.orders.provider import (
 )
 from server.orders.records import StoredOrder
 from server.orders.returns import Returns
+from server.orders.sandbox_client import NoAnswer
 from server.settings import OrderSettings, PaymentSettings
 from server.valkey import StoreUnavailable, store_errors, store_time
 
@@ -136,9 +137,15 @@ class Cashier:
             return refused(ErrorCode.PAYMENT_FAILED, error.reason, record.user, order)
         except StoreUnavailable:
             raise  # the cap is not known, so nobody was charged
-        except Exception:
+        except Exception as error:
             PAYMENTS.labels("no_answer").inc()
-            log.exception("no answer from the payment provider", order=record.order)
+            surprise = not isinstance(error, (NoAnswer, TimeoutError, OSError))
+            log.warning(  # the poller goes on with it
+                "no answer from the payment provider",
+                order=record.order,
+                error=repr(error),
+                exc_info=surprise,
+            )
             message = "the payment provider gave no answer: pay again, it charges once"
             return refused(ErrorCode.UNKNOWN_OUTCOME, message, record.user)
         return await self._conclude(record, opened.charge, payment, replayed=replayed)
