@@ -159,6 +159,8 @@ def _label(name: PoolName) -> str:
 
 def _partitions(book: KeyBook, stores: list[StoreBooks]) -> Iterator[Problem]:
     for keys, store in zip(book.partitions, stores, strict=True):
+        if any(pool.unreadable for pool in store.pools.values()):
+            continue  # what is reserved there is not known
         reserved = sum(pool.counts.orders_reserved for pool in store.pools.values())
         if reserved != store.holds:
             message = f"{reserved} orders are reserved, {store.holds} holds have a deadline"
@@ -170,6 +172,10 @@ def _pools(stores: list[StoreBooks], ledgers: LedgerBooks) -> Iterator[Problem]:
     for store in stores:
         for name, pool in sorted(store.pools.items()):
             seen.add(name)
+            if pool.unreadable:
+                message = f"it cannot be read: {pool.unreadable}"
+                yield Problem(_label(name), "unreadable", 0, pool.unreadable, message)
+                continue
             yield from _store_alone(name, pool)
             yield from _beside_ledger(name, pool, ledgers.pools.get(name, LedgerPool()))
     for name in sorted(ledgers.pools.keys() - seen):

@@ -269,7 +269,7 @@ def _differences(record: StoredOrder, stored: StoredOrder) -> list[Problem]:
             found = found.replace("\0", "\N{REPLACEMENT CHARACTER}")
         if expected == found or (name == "pay" and not expected):  # it was not kept once
             continue
-        message = f"{name}: the ledger has {expected!r}, the store {found!r}"
+        message = f"{name}: the ledger has {_plain(expected)}, the store {_plain(found)}"
         problems.append(_problem(record, f"record_{name}", _plain(expected), _plain(found), message))
     return problems
 

@@ -37,10 +37,10 @@ async def rules(
     """
     written = await read_pools(connection, range(len(book.partitions)), len(book.partitions))
     for store in stores:
-        for room, ref in store.pools:
+        for (room, ref), counted in store.pools.items():
             row = written.get((room, ref))
-            if row is None:
-                continue  # it has no rules yet, or they are on their way
+            if row is None or counted.unreadable:
+                continue  # it has no rules yet, or they are on their way; or it is named already
             keys = book.room(room)
             pool = keys.at(ref)
             async with client.pipeline(transaction=True) as pipeline:
@@ -48,10 +48,11 @@ async def rules(
                 pipeline.zscore(keys.partition.due, f"{pool.due_member}/end")
                 (version, *values), end = await pipeline.execute()
             label = f"{room}/{ref}"
-            if int(version or 0) < row.version:
-                message = f"rules: the store has version {int(version or 0)}, the ledger {row.version}"
-                yield Problem(label, "rules_behind", row.version, int(version or 0), message)
-            elif int(version) == row.version:
+            known = int(version) if version and version.isdigit() else 0
+            if known < row.version:
+                message = f"rules: the store has version {known}, the ledger {row.version}"
+                yield Problem(label, "rules_behind", row.version, known, message)
+            elif known == row.version:
                 for problem in _differences(label, row, dict(zip(_FIELDS, values, strict=True))):
                     yield problem
             if pool.is_sale and values[0] == b"open" and end is None:

@@ -8,11 +8,12 @@ of its outbox; what the ledger did not have yet is added from those (`LedgerBook
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct, field
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -35,6 +36,8 @@ class StorePool(Struct):
 
     counts: PoolCounts
     units: dict[str, int]
+    unreadable: str = ""
+    """What no script of ours wrote there; then there are no counts and no units."""
 
 
 class StoreBooks(Struct):
@@ -67,9 +70,12 @@ async def read_store(client: Redis, book: KeyBook, partition: PartitionKeys, now
                 keys = book.room(room).at(ref)
                 pipeline.hmget(keys.pool, COUNTERS)
                 pipeline.hgetall(keys.units)
-            found = await pipeline.execute()
+            found = await pipeline.execute(raise_on_error=False)
         rooms = {room for room, _ in names}
         counted, pools = found[6 : 6 + len(rooms)], found[6 + len(rooms) :]
+        for reply in found[: 6 + len(rooms)]:
+            if isinstance(reply, RedisError):
+                raise reply
         if found[0] == len(rooms) and sum(counted) == len(names):
             break  # no pool came into being between the two reads
     entries, unread = [], 0
@@ -80,10 +86,7 @@ async def read_store(client: Redis, book: KeyBook, partition: PartitionKeys, now
             unread += 1
     return StoreBooks(
         {
-            name: StorePool(
-                pool_counts(pools[2 * at], is_sale=name[1].startswith("sale/")),
-                {user.decode(): int(units) for user, units in pools[2 * at + 1].items()},
-            )
+            name: _store_pool(pools[2 * at], pools[2 * at + 1], is_sale=name[1].startswith("sale/"))
             for at, name in enumerate(names)
         },
         holds=found[1],
@@ -92,6 +95,19 @@ async def read_store(client: Redis, book: KeyBook, partition: PartitionKeys, now
         entries=entries,
         unread=unread,
     )
+
+
+def _store_pool(counters: Any, units: Any, *, is_sale: bool) -> StorePool:
+    """From the replies to both reads: what another hand put there is an error, or no number."""
+    try:
+        for reply in (counters, units):
+            if isinstance(reply, RedisError):
+                raise reply
+        held = {user.decode(): int(count) for user, count in units.items()}
+        return StorePool(pool_counts(counters, is_sale=is_sale), held)
+    except (RedisError, ValueError) as error:
+        nothing = pool_counts([None] * len(COUNTERS), is_sale=is_sale)
+        return StorePool(nothing, {}, str(error))
 
 
 async def _pool_names(client: Redis, book: KeyBook, partition: PartitionKeys) -> list[PoolName]:

@@ -37,9 +37,17 @@ from server.orders.lifecycle import Action, NotAllowed, check
 from server.orders.metrics import CHARGES, PAYMENTS, RELEASED
 from server.orders.one_tap import OneTapCap, OverCap
 from server.orders.outcomes import Outcome, of_change, refused
-from server.orders.provider import Charge, Payment, PaymentProvider, PaymentRefused, Standing
+from server.orders.provider import (
+    Charge,
+    Payment,
+    PaymentProvider,
+    PaymentRefused,
+    Standing,
+    free_payment,
+)
 from server.orders.records import StoredOrder
 from server.orders.returns import Returns
+from server.orders.sandbox_client import NoAnswer
 from server.settings import OrderSettings, PaymentSettings
 from server.valkey import StoreUnavailable, store_errors, store_time
 
@@ -129,9 +137,15 @@ class Cashier:
             return refused(ErrorCode.PAYMENT_FAILED, error.reason, record.user, order)
         except StoreUnavailable:
             raise  # the cap is not known, so nobody was charged
-        except Exception:
+        except Exception as error:
             PAYMENTS.labels("no_answer").inc()
-            log.exception("no answer from the payment provider", order=record.order)
+            surprise = not isinstance(error, (NoAnswer, TimeoutError, OSError))
+            log.warning(  # the poller goes on with it
+                "no answer from the payment provider",
+                order=record.order,
+                error=repr(error),
+                exc_info=surprise,
+            )
             message = "the payment provider gave no answer: pay again, it charges once"
             return refused(ErrorCode.UNKNOWN_OUTCOME, message, record.user)
         return await self._conclude(record, opened.charge, payment, replayed=replayed)
@@ -155,6 +169,8 @@ class Cashier:
 
     async def take(self, charge: Charge) -> Payment:
         """Its payment, captured or pending. Raises PaymentRefused; anything else: not known."""
+        if not charge.amount:
+            return free_payment(charge)
         async with asyncio.timeout(self._timeout):
             payment = await self._provider.authorise(charge)
         if payment.status is Standing.AUTHORISED:
@@ -176,6 +192,11 @@ class Cashier:
         """What the provider says became of a charge. Raises whatever says that there is no answer."""
         async with asyncio.timeout(self._timeout):
             return await self._provider.query(key)
+
+    async def lookup(self, payment: str) -> Payment | None:
+        """A payment as the provider has it. Raises as `query`."""
+        async with asyncio.timeout(self._timeout):
+            return await self._provider.lookup(payment)
 
     async def declined(
         self, record: StoredOrder, charge: int, what: str = "declined", told: str = ""
@@ -253,7 +274,10 @@ class Cashier:
         if owner != record.order:
             log.error("a payment for two orders", payment=payment, order=record.order, owner=owner)
             return Changed(Code.FOREIGN, record)
-        return await self._carry(PAY_ORDER, pay_change(record, payment, charge))
+        changed = await self._carry(PAY_ORDER, pay_change(record, payment, charge))
+        if changed.code is Code.FROZEN:  # the money is taken, so once the order is back it is paid
+            raise Unanswered(Fate.UNKNOWN)
+        return changed
 
 
 def unused_reason(changed: Changed) -> tuple[ErrorCode, str]:

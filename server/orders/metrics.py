@@ -67,6 +67,11 @@ REFUNDS = Counter(
     "Refunds: begun, approved, approved_by_time, declined, done; attempts at them: refused, no_answer.",
     ["result"],
 )
+RETURNS = Counter(
+    "miaodan_orders_returns_total",
+    "Attempts to give back a payment that paid nothing: done, refused, no_answer.",
+    ["result"],
+)
 ACTIONS = Counter(
     "miaodan_orders_control_actions_total",
     "Control commands that were done: written to the audit trail, lost to it.",

@@ -25,6 +25,7 @@ from server.orders.errors import OrderError
 from server.orders.lanes import Unanswered
 from server.orders.metrics import NOTICES
 from server.orders.pipe import call_script
+from server.orders.provider import Payment, Standing
 from server.orders.records import StoredOrder
 from server.orders.returns import KNOWN, PAYS
 from server.orders.scripts import NOTICE
@@ -74,7 +75,8 @@ class PaymentDesk:
             raise ValueError("a webhook without a secret would take anybody's word")
 
     async def notice(self, body: bytes, signature: str, now: int) -> PaymentRecorded:
-        """Record one notice at `now` (ms). Raises OrderError, StoreUnavailable (send it again).
+        """Record one notice at `now` (ms). Raises OrderError, StoreUnavailable (as `unavailable`: send it
+        again).
 
         `result`: paid, already_paid, returned (the money goes back), noted (nothing to do), refused.
         """
@@ -134,22 +136,36 @@ class PaymentDesk:
         record = await self._service.stored(notice.order)
         if notice.status == "failed":
             return await self._failed(notice, record)
+        if record is None or record.payment != notice.payment:  # else it is known what it pays
+            payment = await self._look_up(notice)
+            reason = contradiction(notice, payment)
+            if payment is None or reason:
+                return _recorded(notice, "refused", record, reason)
+            if payment.status is not Standing.CAPTURED:
+                message = f"the payment is {payment.status.value}, says the provider: send it again"
+                raise OrderError(ErrorCode.UNAVAILABLE, message)
+            if payment.refunded:
+                return _recorded(notice, "returned", record, "it was given back before")
         owner = await self._service.cashier.claims.take(notice.payment, notice.order)
         if owner != notice.order:
             return _recorded(notice, "refused", record, f"the payment belongs to order {owner}")
-        if record is None:
-            return await self._misfit(notice, None, "no such order")
-        if notice.currency != record.currency:
-            reason = f"wrong currency {notice.currency}: the order is in {record.currency}"
-            return await self._misfit(notice, record, reason)
-        if notice.amount != record.amount:
-            reason = f"wrong amount {notice.amount}: the order comes to {record.amount}"
+        reason = _unfit(notice, record)
+        if record is None or reason:
             return await self._misfit(notice, record, reason)
         try:
             changed = await self._service.cashier.settle(record, notice.payment)
         except Unanswered as error:
             raise StoreUnavailable(str(error)) from error
         return _settled(notice, changed, record)
+
+    async def _look_up(self, notice: PaymentNotice) -> Payment | None:
+        """The payment as the provider's own book has it: a notice alone is nobody's money."""
+        try:
+            return await self._service.cashier.lookup(notice.payment)
+        except Exception as error:
+            log.warning("a notice waits for the provider", payment=notice.payment, error=str(error))
+            message = "the payment provider does not say whose payment it is: send it again"
+            raise OrderError(ErrorCode.UNAVAILABLE, message) from error
 
     async def _failed(self, notice: PaymentNotice, record: StoredOrder | None) -> PaymentRecorded:
         if record is None:
@@ -170,7 +186,7 @@ class PaymentDesk:
             notice.order, notice.payment, notice.amount, notice.currency, reason, unknown=record is None
         )
         if put == KNOWN:
-            raise StoreUnavailable("the order appeared just now: send it again")
+            raise StoreUnavailable("the order appeared just now, or was lost: send it again")
         if put == PAYS:
             return _recorded(notice, "refused", record, f"{reason}, and this payment pays it")
         return _recorded(notice, "returned", record, reason)
@@ -227,6 +243,34 @@ class PaymentDesk:
             self._client, NOTICE, [keys.outbox, keys.notice(row.event), keys.returns], args
         )
         return cast("bytes", known)
+
+
+def contradiction(notice: PaymentNotice, payment: Payment | None) -> str:
+    """Why a notice of captured money is not true, by the provider's own book; empty: it is, or will be.
+
+    `payment`: what that book has under the notice's payment.
+    """
+    if payment is None:
+        return "the provider knows no such payment"
+    if payment.order != notice.order:
+        return f"the payment belongs to order {payment.order}"
+    if payment.status is Standing.DECLINED:
+        return "the payment was declined, says the provider"
+    if (payment.amount, payment.currency) != (notice.amount, notice.currency):
+        told = f"{notice.amount} {notice.currency}"
+        return f"wrong amount {told}: the provider took {payment.amount} {payment.currency}"
+    return ""
+
+
+def _unfit(notice: PaymentNotice, record: StoredOrder | None) -> str:
+    """Why this payment cannot pay the order; empty: it can."""
+    if record is None:
+        return "no such order"
+    if notice.currency != record.currency:
+        return f"wrong currency {notice.currency}: the order is in {record.currency}"
+    if notice.amount != record.amount:
+        return f"wrong amount {notice.amount}: the order comes to {record.amount}"
+    return ""
 
 
 def _digest(contents: bytes) -> str:

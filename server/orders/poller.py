@@ -17,6 +17,7 @@ from server.orders.metrics import CHARGES, CHARGES_OLDEST, CHARGES_OPEN, PAYMENT
 from server.orders.one_tap import OverCap
 from server.orders.provider import Payment, PaymentRefused, Standing
 from server.orders.records import StoredOrder
+from server.orders.returns import KNOWN
 from server.orders.service import OrderService
 from server.settings import OrderSettings, PaymentSettings
 from server.valkey import store_time
@@ -109,7 +110,8 @@ class ChargePoller:
         await charges.look_later(charge, now, PENDING_LOOK_MS)
         self._remember(charge, now)
         record = await self._service.stored(order)
-        payment = await self._cashier.query(charge.key)
+        free = record is not None and not record.amount  # of which no provider knows
+        payment = None if free else await self._cashier.query(charge.key)
         if payment is None:
             return await self._unheard_of(charge, record, now)
         if record is None:
@@ -138,7 +140,7 @@ class ChargePoller:
         if now - charge.joined <= self._timeout:
             return False
         wanted = record is not None and record.status is OrderStatus.RESERVED and now < record.expires_at
-        if record is None or not wanted or charge.walk:
+        if record is None or not wanted or (charge.walk and not _given_away(record)):
             return await self._leave(charge, now)
         try:
             request = charge_of(record, charge.number)
@@ -157,9 +159,11 @@ class ChargePoller:
         if payment.status is Standing.PENDING:
             return False
         if payment.status is Standing.CAPTURED and not payment.refunded:
-            await self._cashier.returns.put(
+            put = await self._cashier.returns.put(
                 charge.order, payment.payment, payment.amount, payment.currency, "no such order", unknown=True
             )
+            if put == KNOWN:
+                return False
         return await self._cashier.charges.end(charge.order, charge.number, None)
 
     async def _leave(self, charge: OpenCharge, now: int) -> bool:
@@ -193,3 +197,8 @@ class ChargePoller:
     def _tell_oldest(self, now: int) -> None:
         opened = min((at for at, _ in self._waiting.values()), default=now)
         CHARGES_OLDEST.set(max(now - opened, 0) / 1000)
+
+
+def _given_away(record: StoredOrder) -> bool:
+    """A free order that was to be paid as it was placed: that may be done again where it was forgotten."""
+    return record.pay and not record.amount

@@ -65,6 +65,12 @@ class Payment(Struct, frozen=True):
     """Why it was declined: a sentence for the buyer."""
 
 
+def free_payment(charge: Charge) -> Payment:
+    """What pays an order that costs nothing; no provider is asked about it, and none knows it."""
+    payment = f"free-{charge.key}"
+    return Payment(payment, charge.key, charge.order, charge.amount, charge.currency, Standing.CAPTURED)
+
+
 class PaymentProvider(Protocol):
     """Takes money and gives it back.
 
@@ -83,6 +89,9 @@ class PaymentProvider(Protocol):
 
     async def query(self, key: str) -> Payment | None:
         """What became of the charge `key`; None: the provider never heard of it."""
+
+    async def lookup(self, payment: str) -> Payment | None:
+        """The payment as the provider's own book has it; None: it has none such."""
 
     async def close(self) -> None:
         """Let connections go; nothing is asked afterwards."""

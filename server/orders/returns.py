@@ -10,9 +10,9 @@ from schemas.http import PaymentRecorded
 from server.orders.changes import RETURN_AFTER_MS, Owed
 from server.orders.entries import NoticeRow, PaymentRow, payment_head
 from server.orders.keys import KeyBook, PartitionKeys
-from server.orders.metrics import PAYMENTS
+from server.orders.metrics import PAYMENTS, RETURNS
 from server.orders.pipe import call_script
-from server.orders.provider import PaymentProvider
+from server.orders.provider import PaymentProvider, PaymentRefused
 from server.orders.scripts import NOTICE, PUT_BACK
 from server.valkey import store_errors, store_time
 
@@ -20,7 +20,8 @@ log = structlog.get_logger("miaodan.orders")
 
 _encode = msgspec.json.encode
 PUT, PAYS, KNOWN = 1, 2, 0
-"""What `put` found: it goes back; it pays the order after all; there is such an order after all."""
+"""What `put` found: it goes back; it pays the order after all; there is such an order after all, or there
+was one before the store lost it."""
 NO_ORDER = "-"
 """Stands for what cannot be an order's id."""
 
@@ -54,6 +55,7 @@ class Returns:
             partition.returns,
             partition.order(order),
             partition.unused(payment),
+            partition.verified,
         ]
         args: list[str | bytes | int] = [
             *(payment, owed.member, head, _encode(reason)),
@@ -75,7 +77,7 @@ class Returns:
 
     async def give_back(self, owed: Owed) -> None:
         """Return a payment that paid nothing. Raises what the provider or the store does."""
-        await self._provider.refund(owed.payment, f"return:{owed.payment}", owed.amount, owed.currency)
+        await self._refund(owed)
         partition = self.partition(owed.order)
         event = f"return:{owed.payment}"
         at = await store_time(self._client)
@@ -97,3 +99,22 @@ class Returns:
         ]
         await call_script(self._client, NOTICE, keys, args)
         PAYMENTS.labels("returned").inc()
+
+    async def age(self, owed: Owed) -> int:
+        """How long ago it was put among the returns, ms, as far as is remembered. Raises redis errors."""
+        left = await self._client.pttl(self.partition(owed.order).unused(owed.payment))
+        return self._memory - max(left, 0)
+
+    async def _refund(self, owed: Owed) -> None:
+        if not owed.amount:  # no money, and no provider knows of it
+            return
+        try:
+            await self._provider.refund(owed.payment, f"return:{owed.payment}", owed.amount, owed.currency)
+        except PaymentRefused as error:
+            RETURNS.labels("refused").inc()
+            log.error("the provider refuses to return a payment", payment=owed.payment, reason=error.reason)  # noqa: TRY400
+            raise
+        except Exception:
+            RETURNS.labels("no_answer").inc()
+            raise
+        RETURNS.labels("done").inc()

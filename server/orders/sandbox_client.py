@@ -20,6 +20,7 @@ _TRIES = 3
 _PAUSE = 0.1
 """Seconds before a request whose connection broke is made again."""
 _NO = (402, 409)
+_NOT_FOUND = "not_found"
 
 _T = TypeVar("_T")
 
@@ -54,8 +55,13 @@ class NoAnswer(Exception):
         return f"no answer from the payment provider: {self.said}"
 
 
+class _NotFound(NoAnswer):
+    """404, in the provider's own words: it has no such payment. An answer to some questions only."""
+
+
 class SandboxClient:
-    """A `PaymentProvider`. Raises PaymentRefused for its definite no (402, 409), NoAnswer for all else.
+    """A `PaymentProvider`. Raises PaymentRefused for its definite no (402, 409, to a refund also that it has
+    no such payment), NoAnswer for all else.
 
     A call takes `timeout_ms` at most, with all its tries: every request carries its key, so one whose
     connection broke is made again.
@@ -78,12 +84,24 @@ class SandboxClient:
 
     async def refund(self, payment: str, key: str, amount: int, currency: str) -> Payment:
         body = _Refund(key, amount, currency)
-        return await self._ask("POST", f"{_path(payment)}/refunds", Payment, body)
+        try:
+            return await self._ask("POST", f"{_path(payment)}/refunds", Payment, body)
+        except _NotFound as error:
+            raise PaymentRefused(error.said) from None
 
     async def query(self, key: str) -> Payment | None:
         path = f"/v1/payments?key={quote(key, safe='')}"
         found = (await self._ask("GET", path, _Payments)).payments
         return found[0] if found else None
+
+    async def lookup(self, payment: str) -> Payment | None:
+        try:
+            found = await self._ask("GET", _path(payment), Payment)
+        except _NotFound:
+            return None
+        if found.payment != payment:
+            raise NoAnswer(f"it was asked for payment {payment} and tells of {found.payment}")
+        return found
 
     async def close(self) -> None:
         if self._session is not None:
@@ -102,10 +120,11 @@ class SandboxClient:
                 return msgspec.json.decode(answer, type=type)
             except (msgspec.MsgspecError, UnicodeError) as error:
                 raise NoAnswer(f"an answer that is none: {error}") from None
-        said = _message(answer)
+        trouble = _trouble(answer)
         if status in _NO:
-            raise PaymentRefused(said)
-        raise NoAnswer(f"{status} {said}")
+            raise PaymentRefused(trouble.message)
+        kind = _NotFound if (status, trouble.code) == (404, _NOT_FOUND) else NoAnswer
+        raise kind(f"{status} {trouble.message}")
 
     async def _exchange(self, method: str, path: str, data: bytes | None) -> tuple[int, bytes]:
         """Status and body. Raises NoAnswer once the connection broke three times."""
@@ -146,8 +165,10 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-def _message(answer: bytes) -> str:
+def _trouble(answer: bytes) -> _Trouble:
+    """Of an error; one that cannot be read has no code."""
     try:
-        return msgspec.json.decode(answer, type=_TroubleResponse).error.message[:500]
+        said = msgspec.json.decode(answer, type=_TroubleResponse).error
+        return _Trouble(said.code, said.message[:500])
     except (msgspec.MsgspecError, UnicodeError):
-        return answer[:200].decode("utf-8", "replace")
+        return _Trouble("", answer[:200].decode("utf-8", "replace"))

@@ -15,7 +15,9 @@ from server.orders.keys import KeyBook, PartitionKeys
 from server.orders.lifecycle import HOLDING
 from server.orders.loops import run_forever
 from server.orders.metrics import RELEASED, SWEEPS
+from server.orders.provider import PaymentRefused
 from server.orders.records import decode_stored
+from server.orders.refund_sweeper import LONGEST_PAUSE_MS
 from server.orders.service import OrderService
 from server.settings import OrderSettings
 from server.valkey import store_time
@@ -111,11 +113,17 @@ class ReturnSweeper:
             for partition, members in zip(self._service.book.partitions, found, strict=True)
             for member in members
         ]
-        return sum(await asyncio.gather(*(self._finish(*one) for one in due)))
+        return sum(await asyncio.gather(*(self._finish(*one, now) for one in due)))
 
-    async def _finish(self, partition: PartitionKeys, member: bytes) -> bool:
+    async def _finish(self, partition: PartitionKeys, member: bytes, now: int) -> bool:
         try:
             owed = Owed.decode(member)
+        except ValueError:
+            # Not ours, and nobody's money: what is owed is in the ledger as well, where the audit finds it.
+            log.error("not a payment among the returns", partition=partition.tag, member=repr(member))  # noqa: TRY400
+            await self._client.zrem(partition.returns, member)
+            return False
+        try:
             record = await self._service.stored(owed.order)
             refund = under_way(record) if record is not None and record.payment == owed.payment else None
             if refund is not None:  # begun by an earlier version, which kept refunds here
@@ -127,10 +135,17 @@ class ReturnSweeper:
                 await self._service.cashier.returns.give_back(owed)
         except Exception as error:
             SWEEPS.labels("returns").inc()
-            log.warning("money not given back yet", owed=member.decode("utf-8", "replace"), error=str(error))
-            await self._client.zincrby(partition.returns, RETURN_AFTER_MS, member)
+            log.warning("money not given back yet", owed=owed.member, error=str(error))
+            pause = await self._pause(owed) if isinstance(error, PaymentRefused) else RETURN_AFTER_MS
+            # XX: whoever gave it back meanwhile has struck it off.
+            await self._client.zadd(partition.returns, {member: now + pause}, xx=True)
             return False
         return True
+
+    async def _pause(self, owed: Owed) -> int:
+        """As long again as it has been refused, ms."""
+        age = await self._service.cashier.returns.age(owed)
+        return min(max(age, RETURN_AFTER_MS), LONGEST_PAUSE_MS)
 
 
 _KEEPS = frozenset({OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED, OrderStatus.REFUNDED})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import statistics
 import time
 from collections import Counter
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from server.orders.signatures import sign
+from server.trust.tokens import WEBHOOK_KEY_FILE, load_key
 from tests.integration.test_main_job import live_room
 from tests.integration.test_recovery import another
 from tests.live_server import Client, Event, LiveServer, host, product, running, viewer
@@ -92,6 +95,64 @@ async def test_a_refusal_keeps_the_hold(server: LiveServer, room: str, psp: Sand
         assert order["status"] == "reserved"
         (payment,) = (await payments_of(psp, [order["order"]]))[order["order"]]
         assert payment["status"] == "declined"
+
+
+async def test_what_costs_nothing(server: LiveServer, room: str, psp: Sandbox) -> None:
+    async with host(server, room) as control, viewer(server, room, "ann") as ann:
+        await live_room(control, product("A1", price=0))
+        await psp.behave(fail=1)
+        tapped = await ann.ask("order.place", request_id="r1", sku="A1", pay=True)
+        held = await ann.ask("order.place", request_id="r2", sku="A1")
+        paid = await ann.ask("order.pay", order=held["order"]["order"])
+        for reply in (tapped, paid):
+            assert (reply["type"], reply["order"]["status"], reply["order"]["amount"]) == (
+                "order.accepted",
+                "paid",
+                0,
+            )
+        given_back = await ann.ask("order.refund", order=paid["order"]["order"], reason="")
+        assert given_back["order"]["status"] == "refunded"
+    kept = await payments_of(psp, [tapped["order"]["order"], held["order"]["order"]])
+    assert list(kept.values()) == [[], []]
+
+
+async def test_a_notice_about_another_order(server: LiveServer, room: str, psp: Sandbox) -> None:
+    """The payment is not decided yet when it is told of, signed, as another order's."""
+    secret = load_key(server.data_dir, WEBHOOK_KEY_FILE).encode()
+
+    def tell(event: str, order: str, payment: str) -> tuple[int, Event]:
+        notice = {
+            "event": f"{room}-{event}",
+            "order": order,
+            "payment": payment,
+            "status": "captured",
+            "amount": 9900,
+            "currency": "CNY",
+        }
+        body = json.dumps(notice).encode()
+        return server.request(
+            "POST", "/api/v1/payments/webhook", body, Miaodan_Signature=sign(body, secret, int(time.time()))
+        )
+
+    async with host(server, room) as control, viewer(server, room, "ann") as ann:
+        await live_room(control, product("A1"))
+        await psp.behave(pending=1, pending_ms=1_000, drop=1)
+        first = (await ann.ask("order.place", request_id="r1", sku="A1", pay=True))["order"]["order"]
+        second = (await ann.ask("order.place", request_id="r2", sku="A1"))["order"]["order"]
+        (payment,) = (await payments_of(psp, [first]))[first]
+        for event, order in (("early", second), ("nobody-yet", second[:-1] + "x")):
+            status, answer = await asyncio.to_thread(tell, event, order, payment["payment"])
+            assert (status, answer["result"]) == (200, "refused")
+        async with asyncio.timeout(30):
+            while (await ann.ask("order.get", order=first))["order"]["status"] != "paid":
+                await asyncio.sleep(0.05)
+        for event, order in (("late", second), ("nobody", second[:-1] + "x")):
+            status, answer = await asyncio.to_thread(tell, event, order, payment["payment"])
+            assert (status, answer["result"]) == (200, "refused")
+            assert answer["reason"] == f"the payment belongs to order {first}"
+        assert (await ann.ask("order.get", order=second))["order"]["status"] == "reserved"
+    (payment,) = (await payments_of(psp, [first]))[first]
+    assert (payment["status"], payment["refunded"]) == ("captured", 0)
 
 
 async def test_killed_while_everybody_pays(tmp_path: Path) -> None:

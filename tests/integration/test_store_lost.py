@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from server.valkey import connect, embedded_url
 from tests.integration.test_main_job import live_room
 from tests.live_server import Client, Event, host, product, running, viewer
+from tests.sandbox.running import Sandbox, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
@@ -63,3 +65,47 @@ async def test_a_store_emptied_under_a_running_server(tmp_path: Path) -> None:
         assert code == 0 and (report["total"], report["held"], report["sold"]) == (10, 7, 3), report
         assert third["quantity"] == 7
         assert server.stop() == 0
+
+
+async def test_emptied_while_everybody_pays(tmp_path: Path) -> None:
+    """Money that is under way meets an order that is gone for a moment, and waits for it: afterwards the
+    provider keeps one payment of each order that is paid, and nothing else."""
+    with running(tmp_path / "data", limits__orders_per_second=0, limits__commands_per_second=0) as server:
+        server.create_room("r")
+        async with host(server, "r") as control:
+            await live_room(control, product("A1", stock=10_000))
+        psp = Sandbox.beside(server)
+        stopped = asyncio.Event()
+
+        async def buy(name: str) -> int:
+            async with viewer(server, "r", name) as buyer:
+                number = 0
+                while not stopped.is_set():
+                    number += 1
+                    await buyer.ask("order.place", request_id=f"r{number}", sku="A1", pay=True)
+            return number
+
+        buying = [asyncio.create_task(buy(f"b{number}")) for number in range(12)]
+        store = connect(embedded_url(tmp_path / "data"), name="vandal")
+        for _ in range(3):
+            before = len(await psp.book())
+            async with asyncio.timeout(40):
+                while len(await psp.book()) < before + 20:
+                    await asyncio.sleep(0.02)
+            await store.flushall()
+        await store.aclose()
+        stopped.set()
+        assert min(await asyncio.gather(*buying)) > 1
+
+        async def proven() -> bool:
+            kept = Counter(
+                entry["order"]
+                for entry in await psp.book()
+                if entry["status"] == "captured" and entry["refunded"] < entry["amount"]
+            )
+            orders = await asyncio.to_thread(server.ledger_orders, "r")
+            paid = Counter(order["order"] for order in orders if order["status"] == "paid")
+            return kept == paid and (await asyncio.to_thread(server.audit))[0] == 0
+
+        await until(proven, 60)
+        await psp.close()

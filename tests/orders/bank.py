@@ -68,6 +68,9 @@ class Bank:
     async def query(self, key: str) -> Payment | None:
         return self.payments.get(PAYMENT + key)
 
+    async def lookup(self, payment: str) -> Payment | None:
+        return self.payments.get(payment)
+
     async def close(self) -> None:
         pass
 

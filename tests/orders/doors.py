@@ -109,7 +109,7 @@ class ProviderDoor:
             verdict = await self._actor.hold(
                 f"provider.{name}",
                 Place.PROVIDER,
-                writes=name != "query",
+                writes=name not in ("query", "lookup"),
                 keys=[charge_key_of(args[0])],
                 repeatable=name in ("authorise", "capture"),
             )

@@ -65,5 +65,14 @@ class InstantProvider:
         await asyncio.sleep(0)
         return self._payments.get(f"instant-{key}-{self._attempts.get(key, 1)}")
 
+    def took(self, payment: str, order: str, amount: int, currency: str = "CNY") -> None:
+        """The book has this captured payment, by no charge of ours; one it has already stays as it is."""
+        taken = Payment(payment, payment, order, amount, currency, Standing.CAPTURED)
+        self._payments.setdefault(payment, taken)
+
+    async def lookup(self, payment: str) -> Payment | None:
+        await asyncio.sleep(0)
+        return self._payments.get(payment)
+
     async def close(self) -> None:
         pass

@@ -40,6 +40,8 @@ class Provider(InstantProvider):
         self.refunds: list[tuple[str, int, str]] = []
         self.refund_error: Exception | None = None
         self.charge_error: Exception | None = None
+        self.lookup_error: Exception | None = None
+        self.looked_up: list[str] = []
         self.before_capture: Callable[[], asyncio.Future[None]] | None = None
 
     async def authorise(self, charge: Charge) -> Payment:
@@ -58,6 +60,12 @@ class Provider(InstantProvider):
             raise self.refund_error
         self.refunds.append((payment, amount, currency))
         return await super().refund(payment, key, amount, currency)
+
+    async def lookup(self, payment: str) -> Payment | None:
+        self.looked_up.append(payment)
+        if self.lookup_error is not None:
+            raise self.lookup_error
+        return await super().lookup(payment)
 
 
 class Shop:

@@ -92,6 +92,10 @@ class Teller:
         await self._at("query")
         return self.book.get(key)
 
+    async def lookup(self, payment: str) -> Payment | None:
+        await self._at("lookup")
+        return self.book.get(payment.removeprefix("pay-"))
+
     async def close(self) -> None:
         pass
 

@@ -13,6 +13,7 @@ from server.orders.audit import AuditReport, audit
 from server.orders.consumer import LedgerConsumer
 from server.orders.keys import PoolKeys
 from server.orders.ledger import Ledger
+from server.orders.repair import Repair
 from server.orders.tables import order_history
 from tests.orders.shop import ROOM, SETTINGS, Shop, accepted
 
@@ -156,3 +157,24 @@ async def test_while_orders_come_in(open_shop: Shop, ledger: Ledger) -> None:
     assert sum(await asyncio.gather(*buyers)) > 100
     consumer.cancel()
     await asyncio.gather(consumer, return_exceptions=True)
+
+
+@pytest.mark.parametrize("what", ["counter", "version", "units", "pool key", "units key"])
+async def test_what_cannot_be_read_is_named_and_mended(open_shop: Shop, ledger: Ledger, what: str) -> None:
+    keys, store = pool(open_shop, "sku/lamp"), open_shop.store
+    before = await open_shop.units()
+    match what:
+        case "counter" | "version":
+            await store.hset(keys.pool, "available" if what == "counter" else what, "abc")
+        case "units":
+            await store.hset(keys.units, "ann", "x")
+        case _:
+            key = keys.pool if what == "pool key" else keys.units
+            await store.delete(key)
+            await store.set(key, "x")
+    report = await audit(store, ledger, SETTINGS)
+    kind = "rules_behind" if what == "version" else "unreadable"
+    assert named(report) == {("r/sku/lamp", kind)}, report.problems
+    repaired = await Repair(store, ledger, SETTINGS, swept=False).run()
+    assert repaired.ok, repaired.problems
+    assert await open_shop.units() == before

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from schemas.codes import ErrorCode, OrderStatus
 from schemas.models import Order
 from server.orders.changes import PAY_ORDER
 from server.orders.lanes import Fate, Unanswered
 from server.orders.outcomes import Outcome
+from server.orders.sandbox_client import NoAnswer
 from server.orders.sweeper import HoldSweeper
 from tests.orders.shop import ROOM, SHORT, Shop, accepted
 
@@ -160,3 +162,18 @@ async def test_stopping_answers_everybody(shop: Shop) -> None:
     await shop.service.stop(0.05)
     assert (await waiting).code is ErrorCode.UNKNOWN_OUTCOME
     assert (await shop.pay(order.order)).code is ErrorCode.RATE_LIMITED
+
+
+@pytest.mark.parametrize(
+    ("error", "traced"), [(TimeoutError(), False), (NoAnswer("500"), False), (KeyError("order"), True)]
+)
+async def test_a_provider_without_an_answer_is_a_line_in_the_log(
+    shop: Shop, error: Exception, traced: bool
+) -> None:
+    """With a traceback only where it is a surprise."""
+    await shop.mount()
+    shop.provider.charge_error = error
+    with capture_logs() as logs:
+        assert (await shop.place(pay=True)).code is ErrorCode.UNKNOWN_OUTCOME
+    (line,) = [entry for entry in logs if entry["event"] == "no answer from the payment provider"]
+    assert (line["error"], line["exc_info"]) == (repr(error), traced)

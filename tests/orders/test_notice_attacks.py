@@ -6,12 +6,14 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from schemas.codes import ErrorCode, OrderStatus
-from schemas.http import PaymentRecorded
+from schemas.http import PaymentNotice, PaymentRecorded
 from schemas.models import Order
+from server.orders.changes import Change, Changed, Code, Operation
 from server.orders.consumer import LedgerConsumer
 from server.orders.errors import OrderError
 from server.orders.ledger import Ledger
@@ -27,6 +29,7 @@ pytestmark = pytest.mark.anyio
 
 SECRET = b"whsec"
 NOW = 1_790_000_000_000
+decode_notice = msgspec.json.Decoder(PaymentNotice).decode
 
 
 class Desk:
@@ -37,8 +40,14 @@ class Desk:
         self.desk = PaymentDesk(shop.service, shop.store, SECRET)
         self._ledger = ledger
 
-    async def tell(self, order: Order | str, event: str = "e1", **changes: object) -> PaymentRecorded:
+    async def tell(
+        self, order: Order | str, event: str = "e1", *, true: bool = True, **changes: object
+    ) -> PaymentRecorded:
+        """`true`: the provider's book has the payment as it is told, where it has it not yet."""
         body = notice(order, event, **changes)
+        told = decode_notice(body)
+        if true and told.status == "captured":
+            self.shop.provider.took(told.payment, told.order, told.amount, told.currency)
         return await self.desk.notice(body, sign(body, SECRET, NOW // 1000), NOW)
 
     async def refused(self, body: bytes, signature: str, code: ErrorCode) -> OrderError:
@@ -152,7 +161,8 @@ async def test_wrong_money_goes_back(desk: Desk, changes: dict[str, Any], why: s
     assert await desk.shop.owed() == []
     assert await status(desk.shop, order) is OrderStatus.RESERVED
     again = await desk.tell(order, "e2")
-    assert again.result == "returned", "that payment goes back: it pays nothing any more"
+    assert again.result == "refused", "that is not what the provider took"
+    assert (await desk.tell(order, "e2b", **changes)).result == "returned", "it pays nothing any more"
     assert (await desk.tell(order, "e3", payment="pay-2")).result == "paid"
     rows = {row[0]: row[1:] for row in await desk.rows()}
     assert rows["e1"] == ("returned", why) and rows["return"][0] == "returned"
@@ -275,3 +285,142 @@ async def test_notice_and_charge_meet(desk: Desk) -> None:
     found = await till.one.service.get(ROOM, "ann", order_id=other.order)
     assert found is not None and found.status is OrderStatus.RESERVED
     await till.stop()
+
+
+# ---- notices that name a payment of somebody else's -------------------------------------------
+
+
+async def reserve_and_take(desk: Desk) -> tuple[Order, str]:
+    """An order, and the payment that the provider has captured for it without telling anybody."""
+    order = await desk.shop.order()
+    desk.shop.provider.took("pay-real", order.order, order.amount)
+    return order, "pay-real"
+
+
+@pytest.mark.parametrize("whose", ["another", "unknown"])
+async def test_a_payment_stays_the_order_s_whose_it_is(desk: Desk, whose: str) -> None:
+    """Told for another order first, it pays neither that one nor is lost to its own."""
+    order, payment = await reserve_and_take(desk)
+    other = await desk.shop.order("bob")
+    told = other.order if whose == "another" else order.order[:-1] + "x"
+    recorded = await desk.tell(told, "e1", payment=payment)
+    why = f"the payment belongs to order {order.order}"
+    assert (recorded.result, recorded.reason) == ("refused", why)
+    assert await status(desk.shop, other) is OrderStatus.RESERVED
+    assert (await desk.tell(order, "e2", payment=payment)).result == "paid"
+    assert await desk.rows() == [("e1", "refused", why), ("e2", "paid", "")]
+    assert desk.shop.provider.refunds == [] and await desk.shop.owed() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [({"amount": 0}, "0 CNY"), ({"amount": 251}, "251 CNY"), ({"currency": "USD"}, "250 USD")],
+    ids=["nothing", "more", "currency"],
+)
+async def test_an_amount_that_was_never_taken(desk: Desk, changes: dict[str, Any], told: str) -> None:
+    order, payment = await reserve_and_take(desk)
+    recorded = await desk.tell(order, "e1", payment=payment, **changes)
+    why = f"wrong amount {told}: the provider took 250 CNY"
+    assert (recorded.result, recorded.reason) == ("refused", why)
+    assert (await desk.tell(order, "e2", payment=payment)).result == "paid"
+    assert await desk.rows() == [("e1", "refused", why), ("e2", "paid", "")]
+    assert desk.shop.provider.refunds == [] and await desk.shop.owed() == []
+
+
+async def test_a_payment_that_the_provider_does_not_know(desk: Desk) -> None:
+    order = await desk.shop.order()
+    why = "the provider knows no such payment"
+    for number, name in enumerate((order.order, "nothing", order.order[:-1] + "x")):
+        recorded = await desk.tell(name, f"e{number}", true=False, payment=f"made-up-{number}")
+        assert (recorded.result, recorded.reason) == ("refused", why)
+    assert [row[1:] for row in await desk.rows()] == [("refused", why)] * 3
+    assert await status(desk.shop, order) is OrderStatus.RESERVED
+    assert desk.shop.provider.refunds == [] and await desk.shop.owed() == []
+
+
+async def test_while_the_provider_does_not_answer(desk: Desk) -> None:
+    """Nothing is done and nothing remembered: the provider sends it again."""
+    order, payment = await reserve_and_take(desk)
+    body = notice(order, payment=payment)
+    desk.shop.provider.lookup_error = ConnectionError("away")
+    for _ in range(2):
+        error = await desk.refused(body, sign(body, SECRET, NOW // 1000), ErrorCode.UNAVAILABLE)
+        assert "send it again" in error.message
+    assert await status(desk.shop, order) is OrderStatus.RESERVED and await desk.rows() == []
+    desk.shop.provider.lookup_error = None
+    assert (await desk.tell(order, payment=payment)).result == "paid"
+    assert desk.shop.provider.looked_up == [payment] * 3
+    await desk.tell(order, "e2", payment=payment)
+    assert desk.shop.provider.looked_up == [payment] * 3, "what it pays is known by now"
+
+
+async def test_a_payment_that_is_not_captured(desk: Desk) -> None:
+    till = Till(desk.shop.store, replace(SETTINGS, payment_grace_ms=0))
+    webhook = PaymentDesk(till.two.service, till.store, SECRET)
+    order = await till.one.order()
+    till.teller.pending = Standing.PENDING
+    accepted(await till.one.pay(order.order))
+    body = notice(order, payment=f"pay-{order.order}-1")
+    signature = sign(body, SECRET, NOW // 1000)
+    with pytest.raises(OrderError, match="pending, says the provider: send it again"):
+        await webhook.notice(body, signature, NOW)
+    other = await till.one.order("bob")
+    early = notice(other, "e2", payment=f"pay-{order.order}-1")
+    recorded = await webhook.notice(early, sign(early, SECRET, NOW // 1000), NOW)
+    assert (recorded.result, recorded.reason) == ("refused", f"the payment belongs to order {order.order}")
+    assert await status(desk.shop, order) is await status(desk.shop, other) is OrderStatus.RESERVED
+    till.teller.decide(f"{order.order}-1", Standing.DECLINED)
+    recorded = await webhook.notice(body, signature, NOW)
+    assert (recorded.result, recorded.reason) == ("refused", "the payment was declined, says the provider")
+    assert await status(desk.shop, order) is OrderStatus.RESERVED
+    await till.stop()
+
+
+async def test_a_payment_that_was_given_back_before(desk: Desk) -> None:
+    """By the provider's people, say: it pays nothing, and nothing more of it goes back."""
+    order, payment = await reserve_and_take(desk)
+    await desk.shop.provider.refund(payment, "by-hand", order.amount, "CNY")
+    given_back = len(desk.shop.provider.refunds)
+    recorded = await desk.tell(order, payment=payment)
+    assert (recorded.result, recorded.reason) == ("returned", "it was given back before")
+    assert await status(desk.shop, order) is OrderStatus.RESERVED
+    assert len(desk.shop.provider.refunds) == given_back
+
+
+async def test_an_order_that_was_lost_with_the_store_is_not_sent_its_money_back(desk: Desk) -> None:
+    """The store is emptied under the notice; nobody has noticed yet, so its scripts still run."""
+    order, payment = await reserve_and_take(desk)
+    cashier, store = desk.shop.service.cashier, desk.shop.store
+    partition = desk.shop.service.book.room(ROOM).partition
+    names = [partition.order(order.order), partition.verified]
+    kept = [(name, await store.get(name)) for name in names]
+    carry, found = cashier._carry, list[Code]()
+
+    async def emptied(operation: Operation, change: Change) -> Changed:
+        if not found:
+            await store.delete(*names)
+        changed = await carry(operation, change)
+        found.append(changed.code)
+        for name, value in kept:  # replayed from the ledger
+            await store.set(name, value or b"")
+        return changed
+
+    cashier._carry = emptied
+    assert (await desk.tell(order, payment=payment)).result == "paid"
+    assert found == [Code.FROZEN, Code.DONE]
+    assert desk.shop.provider.refunds == [] and await desk.shop.owed() == []
+
+
+async def test_nor_is_money_of_another_amount(desk: Desk) -> None:
+    order = await desk.shop.order()
+    partition = desk.shop.service.book.room(ROOM).partition
+    returns, put = desk.shop.service.cashier.returns, desk.shop.service.cashier.returns.put
+
+    async def emptied(*args: Any, **options: Any) -> int:
+        await desk.shop.store.delete(partition.order(order.order), partition.verified)
+        return await put(*args, **options)
+
+    returns.put = emptied  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        await desk.tell(order, amount=249)
+    assert desk.shop.provider.refunds == [] and await desk.shop.owed() == []

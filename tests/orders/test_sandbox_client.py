@@ -51,6 +51,45 @@ async def test_everything_a_provider_does(client: SandboxClient) -> None:
     assert (await provider.refund(captured.payment, "o1-r2", 300, "CNY")).refunded == 500
 
 
+async def test_whose_a_payment_is(psp: Sandbox, client: SandboxClient) -> None:
+    authorised = await client.authorise(charge())
+    assert await client.lookup(authorised.payment) == authorised
+    captured = await client.capture(authorised.payment)
+    assert await client.lookup(authorised.payment) == captured
+    for unknown in ("pay_none", "pay none ?#é", ".."):
+        assert await client.lookup(unknown) is None
+    with pytest.raises(PaymentRefused, match="no such payment"):
+        await client.refund("pay_none", "r", 1, "CNY")
+    await psp.behave(fail=1)
+    with pytest.raises(NoAnswer, match="500"):
+        await client.lookup(authorised.payment)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, "<h1>nobody is here</h1>"),
+        (404, '{"error": {"code": "gone", "message": "?"}}'),
+        (
+            200,
+            '{"payment": "other", "key": "k", "order": "o", "amount": 1, "currency": "CNY",'
+            ' "status": "captured"}',
+        ),
+    ],
+    ids=["a page", "another code", "another payment"],
+)
+async def test_a_lookup_without_an_answer(status: int, body: str, anyio_backend: str) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(status=status, text=body)
+
+    odd = Odd(answer)
+    client = SandboxClient(await odd.open(), "key")
+    with pytest.raises(NoAnswer):
+        await client.lookup("pay")
+    await client.close()
+    await odd.close()
+
+
 async def test_its_definite_no(client: SandboxClient) -> None:
     with pytest.raises(PaymentRefused, match=r"^the card was declined$"):
         await client.authorise(charge(user="declined-dora"))

@@ -15,9 +15,10 @@ from redis.asyncio import Redis
 
 from schemas.codes import ErrorCode
 from server.orders.outcomes import Outcome
+from server.orders.records import StoredOrder
 from server.orders.verified import mark_verified
 from server.valkey import EmbeddedValkey, connect
-from tests.orders.shop import SETTINGS, Shop, accepted, codes
+from tests.orders.shop import ROOM, SETTINGS, Shop, accepted, codes
 
 pytestmark = pytest.mark.anyio
 
@@ -133,3 +134,21 @@ async def test_a_store_that_takes_no_writes_has_done_nothing(shop: Shop) -> None
     assert await shop.units() == (10, 10, 0, 0)
     await until_accepted(shop)
     assert not (await shop.place("ann", request_id="one")).replayed
+
+
+@pytest.mark.parametrize("command", ["pay", "cancel", "refund"])
+async def test_emptied_under_a_command(shop: Shop, command: str) -> None:
+    """Its scripts still run for a moment: an order that it has lost is not said to be none."""
+    await shop.mount()
+    order = await shop.order(pay=command == "refund")
+    partition, read = shop.service.book.room(ROOM).partition, shop.service.stored
+
+    async def emptied(order_id: str) -> StoredOrder | None:
+        record = await read(order_id)
+        await shop.store.delete(partition.order(order_id), partition.verified)
+        return record
+
+    shop.service.stored = emptied  # type: ignore[method-assign]
+    outcome = await getattr(shop, command)(order.order)
+    assert outcome.code is ErrorCode.UNAVAILABLE
+    assert shop.provider.refunds == [] and await shop.owed() == []

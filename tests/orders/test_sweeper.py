@@ -8,12 +8,17 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.codes import OrderStatus
+from server.orders.audit import audit
 from server.orders.changes import Owed
-from server.orders.keys import new_order_id
+from server.orders.consumer import LedgerConsumer
+from server.orders.keys import PartitionKeys, new_order_id
+from server.orders.ledger import Ledger
+from server.orders.metrics import RETURNS
 from server.orders.records import encode_stored
 from server.orders.refund_sweeper import RefundSweeper
 from server.orders.sweeper import HoldSweeper, ReturnSweeper
-from tests.orders.shop import ROOM, SHORT, Shop, accepted
+from server.valkey import store_time
+from tests.orders.shop import NO, ROOM, SHORT, Shop, accepted
 
 pytestmark = pytest.mark.anyio
 
@@ -103,10 +108,11 @@ async def test_a_payment_nobody_came_back_for_is_returned(shop: Shop) -> None:
     partition = shop.service.book.room(ROOM).partition
     owed = Owed(order.order, "CNY", 250, "payment with spaces")
     await shop.store.zadd(partition.returns, {owed.member: 1, "rubbish": 1})
+    await shop.store.zadd(partition.returns, {b"a b c \xff": 1})
     sweeper = ReturnSweeper(shop.service, shop.store, SHORT)
     assert await sweeper.sweep() == 1
     assert shop.provider.refunds == [("payment with spaces", 250, "CNY")]
-    assert await shop.store.zrange(partition.returns, 0, -1) == [b"rubbish"], "put off, not lost"
+    assert await shop.owed() == [], "rubbish is nobody's money"
 
 
 async def test_the_payment_of_a_paid_order_stays(shop: Shop) -> None:
@@ -136,3 +142,62 @@ async def test_a_refund_that_an_earlier_version_began(shop: Shop) -> None:
     assert await shop.units() == (2, 2, 0, 0)
     assert await shop.store.zcard(partition.returns) == await shop.store.zcard(partition.refunds) == 0
     assert shop.provider.refunds == [(record.payment, 250, "CNY")]
+
+
+async def unused(shop: Shop) -> tuple[PartitionKeys, Owed]:
+    """A payment that pays nothing, and that could not be given back at once."""
+    await shop.mount(stock=2)
+    order = await shop.order()
+    record = await shop.service.stored(order.order)
+    assert record is not None
+    accepted(await shop.cancel(order.order))
+    shop.provider.took("pay-1", order.order, order.amount)
+    await shop.service.cashier.settle(record, "pay-1")
+    (member,) = await shop.owed()
+    return shop.service.book.room(ROOM).partition, Owed.decode(member)
+
+
+async def due_in(shop: Shop, partition: PartitionKeys, owed: Owed) -> float:
+    """Minutes until a return is taken up."""
+    score = await shop.store.zscore(partition.returns, owed.member)
+    assert score is not None
+    return (score - await store_time(shop.store)) / 60_000
+
+
+async def test_a_return_that_the_provider_refuses_is_put_off_ever_longer(shop: Shop, ledger: Ledger) -> None:
+    shop.provider.refund_error = NO
+    before = RETURNS.labels("refused")._value.get()
+    partition, owed = await unused(shop)
+    sweeper, life = ReturnSweeper(shop.service, shop.store, SHORT), SHORT.request_ttl_ms
+    for age, pause in ((0, 0.25), (600_000, 10), (life, 60)):
+        await shop.store.pexpire(partition.unused("pay-1"), max(life - age, 1))
+        await shop.store.zadd(partition.returns, {owed.member: 1})
+        assert await sweeper.sweep() == 0
+        assert await due_in(shop, partition, owed) == pytest.approx(pause, abs=0.2)
+    assert RETURNS.labels("refused")._value.get() == before + 4
+    await LedgerConsumer(shop.store, ledger, SHORT).drain()
+    report = await audit(shop.store, ledger, SHORT)
+    assert report.owed_returns == 1 and report.ok, report.problems
+    shop.provider.refund_error = ConnectionError("away")
+    await shop.store.zadd(partition.returns, {owed.member: 1})
+    assert await sweeper.sweep() == 0
+    assert await due_in(shop, partition, owed) == pytest.approx(0.25, abs=0.2), "no answer is no refusal"
+    shop.provider.refund_error = None
+    await shop.store.zadd(partition.returns, {owed.member: 1})
+    assert await sweeper.sweep() == 1 and await shop.owed() == []
+
+
+async def test_a_return_that_another_has_finished_does_not_come_back(shop: Shop) -> None:
+    shop.provider.refund_error = NO
+    partition, owed = await unused(shop)
+    await shop.store.zadd(partition.returns, {owed.member: 1})
+    give_back = shop.service.cashier.returns.give_back
+
+    async def beside(one: Owed) -> None:
+        shop.provider.refund_error = None
+        await give_back(one)
+        raise ConnectionError("the answer was lost")
+
+    shop.service.cashier.returns.give_back = beside  # type: ignore[method-assign, assignment]
+    assert await ReturnSweeper(shop.service, shop.store, SHORT).sweep() == 0
+    assert await shop.owed() == []
