@@ -108,7 +108,7 @@ class Director:
         for notice in notices:
             match notice:
                 case Joined():
-                    log.info("in room %s at %d", self._room, notice.welcome.seq)
+                    log.info("the host is in room %s", self._room)
                 case Moved(event=SaleScheduled(sale=sale)):
                     seconds = (sale.starts_at - viewer.session.clock.to_server(viewer.now())) / 1000
                     log.info("%s: %d units at %d in %.0f s", sale.sku, sale.available, sale.price, seconds)

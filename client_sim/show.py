@@ -22,7 +22,7 @@ from schemas.commands import (
 )
 
 ANNOUNCEMENTS = (
-    "欢迎来到秒单直播间！关注主播不迷路 · Welcome, flash sales every minute",
+    "欢迎来到秒单直播间！关注主播不迷路 · Welcome, a flash sale every 45 seconds",
     "整点秒杀，手快有手慢无 · One per person, be quick at zero",
     "今日下单全场包邮，七天无理由 · Free shipping today",
 )

@@ -313,7 +313,7 @@ BODIES: dict[str, msgspec.Struct] = {
                 actor="h1",
                 role=Role.HOST,
                 action="order.ship",
-                details=f'{{"type":"order.ship","order":"{ORDER}"}}',
+                details={"type": "order.ship", "order": ORDER},
                 at=NOW + 3_600_000,
             )
         ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -84,14 +84,15 @@ class RefundRefusal(Wire):
 
 
 class Action(Wire):
-    """What somebody did in a room. `details`: the command without its `id`, as JSON text."""
+    """What somebody did in a room: the `action` is the command's type, `details` the command as it was sent,
+    without its `id`."""
 
     id: str
     room: str
     actor: str
     role: Role
     action: str
-    details: str
+    details: dict[str, Any]
     at: At
 
 

@@ -79,7 +79,7 @@ def main() -> None:
     type=click.Choice([role.value for role in Role]),
     default=Role.ALL.value,
     show_default=True,
-    help="What to run here. A single role needs --redis-url.",
+    help="What to run here. A single role needs --redis-url and --provider.",
 )
 def serve_command(settings: Settings, role: str) -> None:
     """Serve rooms until SIGTERM: the store (unless --redis-url), the back office, the gateways."""

@@ -274,10 +274,7 @@ class Cashier:
         if owner != record.order:
             log.error("a payment for two orders", payment=payment, order=record.order, owner=owner)
             return Changed(Code.FOREIGN, record)
-        changed = await self._carry(PAY_ORDER, pay_change(record, payment, charge))
-        if changed.code is Code.FROZEN:  # the money is taken, so once the order is back it is paid
-            raise Unanswered(Fate.UNKNOWN)
-        return changed
+        return await self._carry(PAY_ORDER, pay_change(record, payment, charge))
 
 
 def unused_reason(changed: Changed) -> tuple[ErrorCode, str]:

@@ -39,8 +39,6 @@ class Code(IntEnum):
     DEADLINE = -4
     FOREIGN = -5
     """The payment belongs to another order."""
-    FROZEN = -6
-    """The order may only have been lost: nothing was done."""
 
 
 class Changed(Struct, frozen=True):
@@ -130,7 +128,7 @@ def pay_change(record: StoredOrder, payment: str, charge: int = 0) -> Change:
     return Change(
         record,
         (payment, str(record.amount), owed_for(record, payment).member, str(charge), row),
-        lambda keys: (keys.charge(order), keys.charges, keys.unused(payment), keys.verified),
+        lambda keys: (keys.charge(order), keys.charges, keys.unused(payment)),
     )
 
 

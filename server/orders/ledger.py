@@ -17,7 +17,7 @@ from sqlalchemy import Column, Select, and_, delete, func, or_, select
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from schemas.codes import OrderStatus
+from schemas.codes import OrderStatus, Role
 from schemas.http import Action, ActionList, OrderList, OrderRecord
 from server.orders.database import Database
 from server.orders.entries import Entry
@@ -166,7 +166,7 @@ class Ledger:
             query = _after(query, cursor, columns.at, columns.id)
         async with self.reading(_READ_SECONDS) as connection:
             found = (await connection.execute(query.limit(limit + 1))).all()
-        page = [msgspec.convert(row, Action, from_attributes=True) for row in found[:limit]]
+        page = [_action(row) for row in found[:limit]]
         return ActionList(actions=page, cursor=f"{page[-1].at}.{page[-1].id}" if len(found) > limit else None)
 
 
@@ -175,6 +175,19 @@ def _after(query: Select[Any], cursor: str, at: Column[Any], id: Column[Any]) ->
     if found is None:
         raise ValueError("not a cursor of this list")
     return query.where(or_(at < int(found[1]), and_(at == int(found[1]), id < found[2])))
+
+
+def _action(row: Row[Any]) -> Action:
+    details = msgspec.json.decode(row.details)
+    return Action(
+        id=row.id,
+        room=row.room,
+        actor=row.actor,
+        role=Role(row.role),
+        action=row.action,
+        details=details,
+        at=row.at,
+    )
 
 
 def _record(row: Row[Any]) -> OrderRecord:

@@ -55,7 +55,6 @@ class Returns:
             partition.returns,
             partition.order(order),
             partition.unused(payment),
-            partition.verified,
         ]
         args: list[str | bytes | int] = [
             *(payment, owed.member, head, _encode(reason)),

@@ -26,7 +26,7 @@ from server.orders.actions import Act, ActionLog
 from server.orders.aftersales import RefundRequest, RefundRules
 from server.orders.amending import Amender
 from server.orders.cashier import Cashier
-from server.orders.changes import PAY_ORDER, Change, Changed, Code, Operation
+from server.orders.changes import Change, Changed, Code, Operation
 from server.orders.errands import Errands
 from server.orders.errors import OrderError
 from server.orders.keys import PartitionKeys, new_order_id
@@ -315,16 +315,7 @@ class OrderService(StockPools):
         keys = self.book.of_order(change.record.order)
         if keys is None:
             raise ValueError(f"not an order's id: {change.record.order!r}")
-        changed = await self._partition(keys).carry(operation, change)
-        if operation is not PAY_ORDER:  # whose script looks for itself
-            await self._demand_complete(keys, changed)
-        return changed
-
-    async def _demand_complete(self, keys: PartitionKeys, changed: Changed) -> None:
-        """Raises StoreUnavailable where an order may be missing because the store lost it."""
-        if changed.code is Code.MISSING:
-            with store_errors():
-                await demand_verified(self._client, keys.outbox)
+        return await self._partition(keys).carry(operation, change)
 
     async def _all_came_back(self, record: StoredOrder) -> None:
         """What was refunded in full does not count as paid with one tap."""
@@ -338,7 +329,6 @@ class OrderService(StockPools):
         if keys is None:
             raise ValueError(f"not an order's id: {change.record.order!r}")
         changed = await self._partition(keys).amend(change)
-        await self._demand_complete(keys, changed)
         record = changed.record
         if changed.code is Code.DONE and record is not None and record.status is OrderStatus.REFUNDED:
             await self._all_came_back(record)

@@ -149,3 +149,5 @@ async def test_back_office_systems_do_the_same_over_http(server: LiveServer, roo
         ("erp", "refund.approve"),
         ("host", "order.refund"),
     ]
+    assert done[2]["details"] == {"type": "order.ship", "order": order}
+    assert done[4]["details"] == {"type": "refund.decline", "order": order, "reason": "it was not"}

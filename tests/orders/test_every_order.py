@@ -197,7 +197,7 @@ async def test_too_many_orders_are_an_error() -> None:
 def test_points_are_named_by_what_is_sent() -> None:
     assert call_of([b"*1\r\n$4\r\n", b"ping\r\n"]) == ("PING", [])
     assert call_of("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n") == ("GET", ["k"])
-    script = b"*5\r\n$7\r\nEVALSHA\r\n$2\r\nxx\r\n$1\r\n1\r\n$1\r\nk\r\n$1\r\na\r\n"
+    script = b"*6\r\n$7\r\nEVALSHA\r\n$2\r\nxx\r\n$1\r\n2\r\n$1\r\nk\r\n$4\r\nmark\r\n$1\r\na\r\n"
     assert call_of(script) == ("script", ["k"])
     assert call_of(script + script) == ("EVALSHA", [])
 

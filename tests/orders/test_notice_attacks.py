@@ -394,20 +394,25 @@ async def test_an_order_that_was_lost_with_the_store_is_not_sent_its_money_back(
     partition = desk.shop.service.book.room(ROOM).partition
     names = [partition.order(order.order), partition.verified]
     kept = [(name, await store.get(name)) for name in names]
-    carry, found = cashier._carry, list[Code]()
+    carry, found = cashier._carry, list[Code | Fate]()
 
     async def emptied(operation: Operation, change: Change) -> Changed:
         if not found:
             await store.delete(*names)
-        changed = await carry(operation, change)
-        found.append(changed.code)
-        for name, value in kept:  # replayed from the ledger
-            await store.set(name, value or b"")
-        return changed
+        try:
+            changed = await carry(operation, change)
+            found.append(changed.code)
+            return changed
+        except Unanswered as error:
+            found.append(error.fate)
+            raise
+        finally:
+            for name, value in kept:  # replayed from the ledger
+                await store.set(name, value or b"")
 
     cashier._carry = emptied
     assert (await desk.tell(order, payment=payment)).result == "paid"
-    assert found == [Code.FROZEN, Code.DONE]
+    assert found[0] is Fate.DOWN and found[-1] is Code.DONE
     assert desk.shop.provider.refunds == [] and await desk.shop.owed() == []
 
 

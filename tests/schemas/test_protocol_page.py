@@ -110,9 +110,11 @@ def test_every_http_call_has_its_row() -> None:
 
 def test_every_example_is_a_command_or_a_batch() -> None:
     shown: list[Any] = [json.loads(text) for text in fences("json")]
-    assert len(shown) == 8
+    assert len(shown) == 9
     for message in shown:
-        if isinstance(message, list):
+        if "actions" in message:
+            assert message == msgspec.to_builtins(examples.BODIES["ActionList"])
+        elif isinstance(message, list):
             assert len(JSON.decode_batch(json.dumps(message))) == len(message)
         else:
             assert message["type"] in examples.COMMANDS

@@ -3,14 +3,13 @@
 -- The charge it came by ends here.
 -- KEYS[1] outbox  KEYS[2] holds  KEYS[3] returns
 -- KEYS[4 ..] per order (N): its key, its pool, its pool's units, the pool its stock goes home to,
---   its charge, the partition's charges, the payment's mark, the mark of a partition that is complete
+--   its charge, the partition's charges, the payment's mark
 -- ARGV[1] N  ARGV[2] life of a finished order, ms  ARGV[3] ,sources,  ARGV[4] target  ARGV[5] late source
 -- ARGV[6] ms until the sweeper returns an unused payment
 -- ARGV[7 ..] per order: channel, pool reference, home reference, payment, amount, member for returns,
 --   number of the charge (0: none is known), head of the ledger's row
 -- returns {{code, record}}: 1 paid, 2 was paid by this payment, 0 takes no payment (now returned),
---   -1 no such order (now returned), -2 sold out (late; now returned), -3 over the limit (late; now returned),
---   -6 no such order in a partition that may have lost it (nothing was done)
+--   -1 no such order (now returned), -2 sold out (late; now returned), -3 over the limit (late; now returned)
 local WRONG = {
   [-1] = {'not_found', 'no such order: the payment goes back'},
   [-2] = {'sold_out', 'the hold had run out and nothing is left: the payment goes back'},
@@ -22,7 +21,7 @@ end
 
 local results, marks = {}, {}
 for n = 1, tonumber(ARGV[1]) do
-  local k, a = 8 * n - 4, 8 * n - 1
+  local k, a = 7 * n - 3, 8 * n - 1
   local channel, payment, amount, number = ARGV[a], ARGV[a + 3], ARGV[a + 4], ARGV[a + 6]
   local order = order_at(KEYS[k])
   local mark = marks[KEYS[k + 6]] or redis.call('GET', KEYS[k + 6])
@@ -30,7 +29,7 @@ for n = 1, tonumber(ARGV[1]) do
   if mark then
     code = tonumber(mark)
   elseif not order then
-    code = redis.call('EXISTS', KEYS[k + 7]) == 1 and -1 or -6
+    code = -1
   else
     local pool = pool_at(KEYS[k + 1], channel, ARGV[a + 1])
     if string.find(ARGV[3], ',' .. order.status .. ',', 1, true) then
@@ -61,7 +60,7 @@ for n = 1, tonumber(ARGV[1]) do
     end
   end
   record = record or (order and cjson.encode(order)) or ''
-  if code < 1 and code ~= -6 and not mark then
+  if code < 1 and not mark then
     local why = wrong(code, order)
     marks[KEYS[k + 6]] = code
     write('SET', KEYS[k + 6], code, 'PX', ARGV[2])
@@ -70,7 +69,7 @@ for n = 1, tonumber(ARGV[1]) do
       .. cjson.encode(why[2]) .. '}'
     if order then tell(channel, order, record, cjson.encode({code = why[1], message = why[2]})) end
   end
-  if number ~= '0' and code ~= -6 then
+  if number ~= '0' then
     local last = redis.call('HMGET', KEYS[k + 4], 'n', 'open')
     if last[1] == number and last[2] == '1' then
       write('HSET', KEYS[k + 4], 'open', 0, 'spent', 1)

@@ -1,13 +1,11 @@
 -- Put a captured payment that cannot pay an order among the returns, once.
 -- KEYS[1] outbox  KEYS[2] returns  KEYS[3] the order it was for  KEYS[4] the payment's mark
--- KEYS[5] the mark of a partition that is complete
 -- ARGV[1] payment  ARGV[2] member for returns  ARGV[3] head of the ledger's row  ARGV[4] reason (JSON)
 -- ARGV[5] ms until the sweeper returns it  ARGV[6] life of the mark, ms  ARGV[7] 1: only where there is no such order
 -- returns 1 goes back, also where it was put there before; 2 it pays the order;
---   0 there is such an order, or there may be: the partition may have lost it
+--   0 there is such an order
 local order = order_at(KEYS[3])
 if order and ARGV[7] == '1' then return 0 end
-if not order and redis.call('EXISTS', KEYS[5]) == 0 then return 0 end
 if order and order.payment == ARGV[1] then return 2 end
 if redis.call('EXISTS', KEYS[4]) == 1 then return 1 end
 write('SET', KEYS[4], -1, 'PX', ARGV[6])
