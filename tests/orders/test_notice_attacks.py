@@ -16,6 +16,7 @@ from schemas.models import Order
 from server.orders.changes import Change, Changed, Code, Operation
 from server.orders.consumer import LedgerConsumer
 from server.orders.errors import OrderError
+from server.orders.lanes import Fate, Unanswered
 from server.orders.ledger import Ledger
 from server.orders.metrics import NOTICES
 from server.orders.payments import RUBBISH_BURST, PaymentDesk
