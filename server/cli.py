@@ -228,20 +228,22 @@ def audit_command(settings: Settings, mend: bool) -> None:
     """Prove that every unit is available, held or sold, and that store and ledger agree.
 
     Order by order: records, holds, requests, payments, refunds, pools. Beside a running server, or alone.
+    Where the server has a --database-url, give it here too: no ledger is made.
     Prints JSON. Exits 1 and names the pools on stderr where they do not agree; 2 where there is nothing to
     audit or it cannot be done.
 
     With --repair what disagrees is written anew from the ledger, then audited again: 0 where all is well
-    now, 1 where something is left, 2 where outbox entries are parked (see `miaodan ledger parked`).
+    now, 1 where something is left, 2 where outbox entries are parked (see `miaodan ledger parked`) or
+    the ledger is not this store's.
     """
     from redis.exceptions import RedisError  # noqa: PLC0415
 
     from server.orders.fence import FenceLost  # noqa: PLC0415
-    from server.orders.repair import RepairRefused  # noqa: PLC0415
-    from server.processes.auditing import NothingToAudit, audit, repair  # noqa: PLC0415
+    from server.orders.repair import RepairRefused, WrongLedger  # noqa: PLC0415
+    from server.processes.auditing import NoLedger, NothingToAudit, audit, repair  # noqa: PLC0415
 
     configure_logs(settings.server.log_format, "warning", role="audit")
-    refusals = (NothingToAudit, RepairRefused, FenceLost)
+    refusals = (NothingToAudit, NoLedger, RepairRefused, WrongLedger, FenceLost)
     try:
         report = repair(settings) if mend else audit(settings)
     except (*EXPECTED, *refusals, RedisError, LedgerError, BadDatabaseUrl) as error:

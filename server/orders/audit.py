@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 from redis.asyncio import Redis
 
+from server.orders.acknowledged import acknowledged, wrong_ledger
 from server.orders.audit_money import MoneyAudit, unreturned
 from server.orders.audit_records import RecordAudit
 from server.orders.audit_rules import rules
@@ -73,6 +74,8 @@ async def audit(
     book = KeyBook(settings.partitions)
     async with ledger.reading() as connection:
         ledgers = LedgerBooks(connection)
+        with store_errors():
+            taken = await acknowledged(client, book)
         await ledgers.pin()
         with store_errors():
             now = await store_time(client)
@@ -82,6 +85,7 @@ async def audit(
         broken = await ledgers.broken_histories(_SHOWN)
         parked = await ledgers.parked()
         problems = [
+            *await wrong_ledger(connection, book, taken),
             *_partitions(book, stores),
             *_pools(stores, ledgers),
             *(_broken(*one) for one in broken),

@@ -133,6 +133,16 @@ class Database:
         except sqlite3.Error as error:
             raise LedgerUnavailable(str(error)) from error
 
+    @property
+    def place(self) -> str:
+        """For people; without a password."""
+        return str(self._engine.url.database) if not self.remote else self._engine.url.render_as_string()
+
+    def is_there(self) -> bool:
+        """Whether SQLite's file is there and not empty; a database on a server is asked, not looked for."""
+        file = Path(self._engine.url.database or "")
+        return self.remote or (file.is_file() and file.stat().st_size > 0)
+
     async def stop(self) -> None:
         """Close all connections; a server that does not say goodbye is left."""
         with contextlib.suppress(TimeoutError):

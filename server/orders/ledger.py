@@ -44,6 +44,12 @@ class Ledger:
 
         await migrate(self.database)
 
+    async def is_made(self) -> bool:
+        """Whether there is a ledger; none is made. Raises LedgerError."""
+        from server.orders.migrate import is_made  # noqa: PLC0415 - alembic is heavy, and no gateway's
+
+        return await is_made(self.database)
+
     async def stop(self) -> None:
         await self.database.stop()
 

@@ -55,6 +55,15 @@ async def migrate(database: Database) -> None:
             await connection.run_sync(_upgrade, config)
 
 
+async def is_made(database: Database) -> bool:
+    """Whether a ledger is kept there; nothing is made, not even SQLite's file. Raises LedgerError."""
+    if not database.is_there():
+        return False
+    await database.check()
+    async with database.reading(_LOOK_SECONDS) as connection:
+        return await connection.run_sync(lambda plain: inspect(plain).has_table("orders"))
+
+
 def revision(connection: Connection) -> str | None:
     """The ledger's; None before its first."""
     return MigrationContext.configure(

@@ -18,6 +18,7 @@ from msgspec import Struct
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
+from server.orders.acknowledged import find_wrong_ledger
 from server.orders.audit import AuditReport, audit, audit_running
 from server.orders.consumer import LedgerConsumer
 from server.orders.fence import Fence, fenced
@@ -42,6 +43,17 @@ class RepairRefused(Exception):
             f"{self.parked} outbox entries are parked, so the ledger may lack what they say: see to them"
             " first (miaodan ledger parked list)"
         )
+
+
+class WrongLedger(Exception):
+    """The ledger lacks what this store's outbox was written to it: it is not this store's."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.problem.pool}: {self.problem.message}"
 
 
 class RepairReport(Struct, frozen=True):
@@ -76,8 +88,10 @@ class Repair:
         self._book = KeyBook(settings.partitions)
 
     async def run(self) -> RepairReport:
-        """Raises RepairRefused, FenceLost, StoreUnavailable, LedgerError, redis errors."""
+        """Raises RepairRefused, WrongLedger, FenceLost, StoreUnavailable, LedgerError, redis errors."""
         with store_errors():
+            if wrong := await find_wrong_ledger(self._client, self._ledger, self._book):
+                raise WrongLedger(wrong[0])  # before anything is drained into it
             await self._refuse_parked()
             before = await self._audit()
             await self._refuse_parked()

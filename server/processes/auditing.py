@@ -12,15 +12,17 @@ from typing import TypeVar
 
 from redis.asyncio import Redis
 
+from server.orders.acknowledged import find_wrong_ledger
 from server.orders.audit import AuditReport, audit_running
 from server.orders.audit import audit as audit_books
 from server.orders.consumer import LedgerConsumer
 from server.orders.database import ledger_url
+from server.orders.keys import KeyBook
 from server.orders.ledger import Ledger
 from server.orders.repair import Repair, RepairReport
 from server.processes.lock import DataDirInUse, DataDirLock
 from server.settings import OrderSettings, Settings
-from server.valkey import EmbeddedValkey, StoreUnavailable, answers, connect, embedded_url
+from server.valkey import EmbeddedValkey, StoreUnavailable, answers, connect, embedded_url, store_errors
 
 _PATIENCE = 15.0
 """Seconds a running server gets to bring its store back."""
@@ -41,15 +43,31 @@ class NothingToAudit(Exception):
         return f"data directory {self.path} holds no store; where the server uses one, give --redis-url"
 
 
+class NoLedger(Exception):
+    """No ledger is kept in `place`, a file or a database's URL without its password."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(place)
+        self.place = place
+
+    def __str__(self) -> str:
+        return (
+            f"there is no ledger in {self.place}; the server's may be another database: give the"
+            " --database-url that it has"
+        )
+
+
 def audit(settings: Settings) -> AuditReport:
-    """Raises NothingToAudit, DataDirInUse, StoreUnavailable, LedgerError, BadDatabaseUrl, redis errors."""
+    """Raises NothingToAudit, NoLedger, DataDirInUse, StoreUnavailable, LedgerError, BadDatabaseUrl,
+    redis errors.
+    """
     return _on_store(settings, _alone, audit_running)
 
 
 def repair(settings: Settings) -> RepairReport:
     """Audit, mend the store from the ledger, audit again.
 
-    Raises RepairRefused, FenceLost (somebody else rebuilds the store now), and what `audit` does.
+    Raises RepairRefused, WrongLedger, FenceLost (another rebuilds the store now), and what `audit` does.
     """
     return _on_store(settings, partial(_repair, swept=False), partial(_repair, swept=True))
 
@@ -93,10 +111,12 @@ def _own_store(data_dir: Path) -> Iterator[str | None]:
 
 
 async def _connected(settings: Settings, url: str, work: Work[_Report]) -> _Report:
-    client = connect(url, name="miaodan-audit")
     ledger = Ledger(ledger_url(settings.server))
+    client = connect(url, name="miaodan-audit")
     try:
-        await ledger.start()
+        if not await ledger.is_made():
+            raise NoLedger(ledger.database.place)
+        await ledger.start()  # another version of the server may have made it
         return await work(client, ledger, settings.orders)
     finally:
         await ledger.stop()
@@ -104,8 +124,11 @@ async def _connected(settings: Settings, url: str, work: Work[_Report]) -> _Repo
 
 
 async def _alone(client: Redis, ledger: Ledger, settings: OrderSettings) -> AuditReport:
-    """Nobody else writes: the ledger first gets what is still in the outbox."""
-    await LedgerConsumer(client, ledger, settings, claim_idle_ms=0).drain()
+    """Nobody else writes: the ledger first gets what is still in the outbox, where it is this store's."""
+    with store_errors():
+        wrong = await find_wrong_ledger(client, ledger, KeyBook(settings.partitions))
+    if not wrong:
+        await LedgerConsumer(client, ledger, settings, claim_idle_ms=0).drain()
     return await audit_books(client, ledger, settings)
 
 

@@ -14,6 +14,8 @@ from redis.asyncio import Redis
 
 from schemas.commands import OrderPlace
 from server.cli import main
+from server.orders.consumer import LedgerConsumer
+from server.orders.ledger import Ledger
 from server.orders.service import OrderService, Outcome
 from server.orders.verified import mark_verified
 from server.processes.lock import DataDirLock
@@ -54,6 +56,13 @@ async def sell_some(client: Redis) -> None:
     await service.stop()
 
 
+async def make_ledger(url: str) -> None:
+    """As a server's start does."""
+    ledger = Ledger(url)
+    await ledger.start()
+    await ledger.stop()
+
+
 async def lose_one(client: Redis) -> None:
     await client.hincrby(POOL, "available", -1)
 
@@ -63,6 +72,7 @@ def embedded(tmp_path: Path) -> Iterator[EmbeddedValkey]:
     valkey = EmbeddedValkey(tmp_path)
     valkey.start()
     on_store(valkey.url, sell_some)
+    asyncio.run(make_ledger(f"sqlite:///{tmp_path}/ledger.db"))
     yield valkey
     valkey.stop()
 
@@ -151,3 +161,51 @@ def test_repair_waits_for_parked_entries(embedded: EmbeddedValkey) -> None:
     result = audit(embedded.data_dir, "--repair")
     assert result.exit_code == 2
     assert "no repair: 1 outbox entries are parked" in result.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--repair",)])
+@pytest.mark.parametrize("running", [True, False])
+def test_no_ledger_is_made(embedded: EmbeddedValkey, running: bool, options: tuple[str, ...]) -> None:
+    for file in embedded.data_dir.glob("ledger.db*"):
+        file.unlink()
+    if not running:
+        embedded.stop()
+    with DataDirLock(embedded.data_dir) if running else contextlib.nullcontext():
+        result = audit(embedded.data_dir, *options)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "there is no ledger in" in result.stderr and "--database-url" in result.stderr
+    assert not list(embedded.data_dir.glob("ledger.db*"))
+
+
+def test_a_database_without_a_ledger_gets_none(embedded: EmbeddedValkey, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.db"
+    empty.touch()
+    result = audit(embedded.data_dir, "--redis-url", embedded.url, "--database-url", f"sqlite:///{empty}")
+    assert result.exit_code == 2 and "there is no ledger in" in result.stderr
+    assert empty.stat().st_size == 0
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_another_ledger_is_no_proof(embedded: EmbeddedValkey, tmp_path: Path, running: bool) -> None:
+    """The server wrote its own; the audit is given an empty one."""
+    other = f"sqlite:///{tmp_path}/other.db"
+
+    async def write(client: Redis) -> None:
+        ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+        await LedgerConsumer(client, ledger, SETTINGS, claim_idle_ms=0).drain()
+        await ledger.stop()
+        await make_ledger(other)
+
+    on_store(embedded.url, write)
+    if not running:
+        embedded.stop()
+    for _ in range(2):  # and it is none the next time either
+        with DataDirLock(embedded.data_dir) if running else contextlib.nullcontext():
+            repaired = audit(embedded.data_dir, "--repair", "--database-url", other)
+            found = audit(embedded.data_dir, "--database-url", other)
+        assert repaired.exit_code == 2 and "no repair:" in repaired.stderr
+        assert "it is another database" in repaired.stderr
+        assert found.exit_code == 1
+        assert "wrong_ledger" in {problem["kind"] for problem in json.loads(found.stdout)["problems"]}
+    with DataDirLock(embedded.data_dir) if running else contextlib.nullcontext():
+        assert audit(embedded.data_dir).exit_code == 0
