@@ -98,7 +98,8 @@ async def test_danmaku_reaches_everybody_and_only_the_allowed(server: LiveServer
         await control.ask("viewer.mute", user="ann", duration_ms=60_000, reason="loud")
         assert (await ann.wait_for("muted"))["reason"] == "loud"
         muted = await ann.ask("danmaku.send", text="still here")
-        assert muted["code"] == "muted" and 0 < muted["retry_after_ms"] <= 60_000
+        # The room's clock is the store's, which the gateway knows to a few milliseconds.
+        assert muted["code"] == "muted" and 0 < muted["retry_after_ms"] <= 60_050
         await control.ask("viewer.unmute", user="ann")
         assert (await ann.wait_for("muted"))["until"] == 0
         assert (await ann.ask("danmaku.send", text="thanks"))["type"] == "danmaku.accepted"
