@@ -19,6 +19,9 @@ FAULTS ?=
 BUYERS ?=
 DATABASE ?=
 
+# Tests: JOBS files at a time.
+JOBS ?= 2
+
 .DEFAULT_GOAL := help
 .PHONY: help install pages demo test conformance check documents bench bench-all stress chaos clean
 
@@ -43,10 +46,10 @@ demo: $(STAMP) pages ## A live room with products, flash sales and simulated vie
 test: $(STAMP) pages ## Run every test
 	@$(BIN)/python server/web/build.py --test
 	@if command -v redis-server >/dev/null; then echo "The store's rules on redis-server:"; \
-		MIAODAN_TEST_STORE=redis-server $(BIN)/python -m pytest -q tests/orders tests/rooms -k "not postgresql and not interleav"; \
+		MIAODAN_TEST_STORE=redis-server $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile tests/orders tests/rooms -k "not postgresql and not interleav"; \
 	else echo "redis-server is not installed: the store's rules are tested on the embedded Valkey alone"; fi
 	@$(BIN)/python -m tests.conformance.suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 conformance: $(STAMP) ## Every case of the Autobahn test suite (needs a Python 2.7; a quarter of an hour)
 	@$(BIN)/python -m tests.conformance.suite --all

@@ -34,6 +34,13 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     sandbox.kill()
 
 
+@pytest.fixture
+def targets(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Targets:
+    """The sandbox alone: another test's server may have one as well."""
+    monkeypatch.setattr(module, "descendants", lambda pid: {sandbox.pid: ["miaodan", "sandbox-psp"]})
+    return Targets(os.getpid(), FileDatabase(tmp_path), sandbox.data_dir)
+
+
 def address(sandbox: Sandbox) -> Address:
     return Address.parse(sandbox.url)
 
@@ -58,8 +65,7 @@ def test_the_book(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_mood_comes_and_goes(sandbox: Sandbox, tmp_path: Path) -> None:
-    targets = Targets(os.getpid(), FileDatabase(tmp_path), sandbox.data_dir)
+async def test_a_mood_comes_and_goes(sandbox: Sandbox, targets: Targets) -> None:
     assert targets.provider == address(sandbox)
     assert Kind.MOOD in targets.known()["psp"]
     calm = await asyncio.to_thread(ask, sandbox, "/v1/behaviour")
@@ -73,8 +79,7 @@ async def test_a_mood_comes_and_goes(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_calm_ends_a_mood(sandbox: Sandbox, tmp_path: Path) -> None:
-    targets = Targets(os.getpid(), FileDatabase(tmp_path), sandbox.data_dir)
+async def test_calm_ends_a_mood(sandbox: Sandbox, targets: Targets) -> None:
     calm = await asyncio.to_thread(ask, sandbox, "/v1/behaviour")
     upset = asyncio.create_task(targets.strike(Fault(0, 0.0, "psp", Kind.MOOD, 60, 9)))
     async with asyncio.timeout(10):
