@@ -98,7 +98,7 @@ def test_a_close_says_code_and_reason_both_ways() -> None:
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        (Frame(Theirs.TEXT, b"x").serialize(mask=True), 1002),
+        pytest.param(Frame(Theirs.TEXT, b"x").serialize(mask=True), 1002, id="masked"),  # by a random mask
         (b"\xc1\x01x", 1002),
         (b"\x83\x01x", 1002),
         (b"\x09\x01x", 1002),
