@@ -119,13 +119,14 @@ class Actor:
             return Verdict.DONE
         if self.standing is not None:
             raise AssertionError(f"{self.name} does two things at once: {self.standing} and {point}")
-        self.standing = Step(self.name, point, place, writes, frozenset(keys), repeatable)
+        step = self.standing = Step(self.name, point, place, writes, frozenset(keys), repeatable)
         self._go = asyncio.get_running_loop().create_future()
         self._arrived.set()
         try:
             verdict = await self._go
         finally:
-            self.standing = None
+            if self.standing is step:  # not the next run's, where this one is taken away late
+                self.standing = None
         if verdict is Verdict.REQUEST_LOST:
             raise Cut(f"cut before {point}")
         return verdict
