@@ -19,8 +19,9 @@ FAULTS ?=
 BUYERS ?=
 DATABASE ?=
 
-# Tests: JOBS files at a time.
+# Tests: JOBS files at a time, but those with a browser, whose loop others stumble over, and benchmarks.
 JOBS ?= 2
+ALONE := tests/browser tests/loadtest_bench
 
 .DEFAULT_GOAL := help
 .PHONY: help install pages demo test conformance check documents bench bench-all stress chaos clean
@@ -49,7 +50,8 @@ test: $(STAMP) pages ## Run every test
 		MIAODAN_TEST_STORE=redis-server $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile tests/orders tests/rooms -k "not postgresql and not interleav"; \
 	else echo "redis-server is not installed: the store's rules are tested on the embedded Valkey alone"; fi
 	@$(BIN)/python -m tests.conformance.suite
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(addprefix --ignore=,$(ALONE))
+	@$(BIN)/python -m pytest $(ALONE)
 
 conformance: $(STAMP) ## Every case of the Autobahn test suite (needs a Python 2.7; a quarter of an hour)
 	@$(BIN)/python -m tests.conformance.suite --all
