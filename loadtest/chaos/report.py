@@ -9,10 +9,9 @@ from msgspec import Struct
 
 from loadtest.chaos.schedule import Kind
 from loadtest.chaos.targets import Strike
+from loadtest.stress.verdict import breach_lines
 
 Figures = dict[str, int | float | str]
-SHOWN = 5
-"""Breaches of one promise that are spelt out; the JSON has the first `KEPT`."""
 KEPT = 1_000
 
 
@@ -51,14 +50,7 @@ class Report(Struct, kw_only=True):
     @property
     def broken(self) -> list[str]:
         """One line per breach, the promise first."""
-        return [line for promise in self.promises for line in _lines(promise)]
-
-
-def _lines(promise: Promise) -> list[str]:
-    lines = [f"{promise.name}: {breach}" for breach in promise.breaches[:SHOWN]]
-    if len(promise.breaches) > SHOWN:
-        lines.append(f"{promise.name}: and {len(promise.breaches) - SHOWN} more")
-    return lines
+        return [line for promise in self.promises for line in breach_lines(promise.name, promise.breaches)]
 
 
 def promise(name: str, words: str, breaches: Sequence[str], skipped: str = "") -> Promise:

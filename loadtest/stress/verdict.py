@@ -39,13 +39,14 @@ class Report(Struct, kw_only=True):
     @property
     def broken(self) -> list[str]:
         """One line per broken promise, the scenario first."""
-        return [line for verdict in self.verdicts for line in _lines(verdict)]
+        return [line for verdict in self.verdicts for line in breach_lines(verdict.name, verdict.breaches)]
 
 
-def _lines(verdict: Verdict) -> list[str]:
-    lines = [f"{verdict.name}: {breach}" for breach in verdict.breaches[:SHOWN]]
-    if len(verdict.breaches) > SHOWN:
-        lines.append(f"{verdict.name}: and {len(verdict.breaches) - SHOWN} more")
+def breach_lines(name: str, breaches: Sequence[str]) -> list[str]:
+    """A line for each of the first breaches of what is called `name`, the others counted."""
+    lines = [f"{name}: {breach}" for breach in breaches[:SHOWN]]
+    if len(breaches) > SHOWN:
+        lines.append(f"{name}: and {len(breaches) - SHOWN} more")
     return lines
 
 

@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec.structs import asdict
 from sqlalchemy import Column, Select, and_, delete, func, or_, select
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,7 +22,7 @@ from schemas.http import Action, ActionList, OrderList, OrderRecord
 from server.orders.database import Database
 from server.orders.entries import Entry
 from server.orders.metrics import LEDGER_ROWS
-from server.orders.records import Refund
+from server.orders.readback import order_of
 from server.orders.statements import EntryId, Parked, rows_of, write_rows
 from server.orders.tables import checkpoints, control_actions, order_history, orders, parked_entries
 
@@ -197,26 +197,5 @@ def _action(row: Row[Any]) -> Action:
 
 
 def _record(row: Row[Any]) -> OrderRecord:
-    refund = msgspec.json.decode(row.refund, type=Refund) if row.refund else None
-    return OrderRecord(
-        order=row.order_id,
-        request_id=row.request_id,
-        sku=row.sku,
-        sale=row.sale,
-        quantity=row.quantity,
-        amount=row.amount,
-        currency=row.currency,
-        status=OrderStatus(row.status),
-        version=row.version,
-        reserved_at=row.reserved_at,
-        expires_at=row.expires_at,
-        room=row.room,
-        user=row.user_id,
-        updated_at=row.updated_at,
-        refunded=sum(msgspec.json.decode(row.refunds, type=dict[str, int]).values()) if row.refunds else 0,
-        refunding=UNSET if refund is None else refund.amount,
-        refund_due_at=UNSET if refund is None or refund.approved else refund.due,
-        shipped_at=UNSET if row.shipped_at is None else row.shipped_at,
-        delivered_at=UNSET if row.delivered_at is None else row.delivered_at,
-        reason=row.reason or UNSET,
-    )
+    record = order_of(row)
+    return OrderRecord(**asdict(record.to_wire()), user=record.user, updated_at=record.updated_at)

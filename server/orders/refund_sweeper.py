@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
 
 import structlog
 from redis.asyncio import Redis
 
 from server.orders.aftersales import under_way
 from server.orders.changes import RETURN_AFTER_MS
+from server.orders.due import due, pause_after
 from server.orders.keys import ORDER_ID_LENGTH, PartitionKeys
 from server.orders.loops import run_forever
 from server.orders.metrics import SWEEPS
 from server.orders.provider import PaymentRefused
-from server.orders.records import StoredOrder
 from server.orders.service import OrderService
 from server.settings import OrderSettings
 from server.valkey import store_time
@@ -23,8 +22,6 @@ log = structlog.get_logger("miaodan.orders")
 
 TAKEN = 64
 """Refunds taken up per partition and pass."""
-LONGEST_PAUSE_MS = 3_600_000
-"""Between two attempts at a refund that the provider refuses."""
 
 
 class RefundSweeper:
@@ -43,18 +40,13 @@ class RefundSweeper:
     async def sweep(self) -> int:
         """Take up every refund that is due now; how many came to their end. Raises redis errors."""
         now = await store_time(self._client)
-        async with self._client.pipeline(transaction=False) as pipeline:
-            for partition in self._service.book.partitions:
-                pipeline.zrangebyscore(partition.refunds, 0, now, 0, TAKEN)
-            found = cast("list[list[bytes]]", await pipeline.execute())
-        due = [
-            (partition, member.decode("utf-8", "replace"))
-            for partition, members in zip(self._service.book.partitions, found, strict=True)
-            for member in members
-        ]
-        return sum(await asyncio.gather(*(self._take_up(*one, now) for one in due)))
+        partitions = self._service.book.partitions
+        found = await due(self._client, partitions, lambda keys: keys.refunds, now, TAKEN)
+        waiting = [(partition, member) for partition, members in found for member in members]
+        return sum(await asyncio.gather(*(self._take_up(*one, now) for one in waiting)))
 
-    async def _take_up(self, partition: PartitionKeys, refund_id: str, now: int) -> bool:
+    async def _take_up(self, partition: PartitionKeys, member: bytes, now: int) -> bool:
+        refund_id = member.decode("utf-8", "replace")
         record = None
         try:
             record = await self._service.stored(refund_id[:ORDER_ID_LENGTH])
@@ -68,14 +60,9 @@ class RefundSweeper:
         except Exception as error:
             SWEEPS.labels("refunds").inc()
             log.warning("refund not finished yet", refund=refund_id, error=str(error))
-            pause = _pause(record, now) if isinstance(error, PaymentRefused) else RETURN_AFTER_MS
+            refused_for = now - record.updated_at if record is not None else 0
+            pause = pause_after(refused_for) if isinstance(error, PaymentRefused) else RETURN_AFTER_MS
             # XX: whoever finished it meanwhile has struck it off.
             await self._client.zadd(partition.refunds, {refund_id: now + pause}, xx=True)
             return False
         return after is None or after.id != refund_id
-
-
-def _pause(record: StoredOrder | None, now: int) -> int:
-    """As long again as it has been refused, ms."""
-    age = now - record.updated_at if record is not None else 0
-    return min(max(age, RETURN_AFTER_MS), LONGEST_PAUSE_MS)

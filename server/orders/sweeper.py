@@ -11,13 +11,13 @@ from redis.asyncio import Redis
 from schemas.codes import OrderStatus
 from server.orders.aftersales import under_way
 from server.orders.changes import RETURN_AFTER_MS, Changes, Code, Owed, expire_order, release_change
+from server.orders.due import due, pause_after
 from server.orders.keys import KeyBook, PartitionKeys
 from server.orders.lifecycle import HOLDING
 from server.orders.loops import run_forever
 from server.orders.metrics import RELEASED, SWEEPS
 from server.orders.provider import PaymentRefused
 from server.orders.records import decode_stored
-from server.orders.refund_sweeper import LONGEST_PAUSE_MS
 from server.orders.service import OrderService
 from server.settings import OrderSettings
 from server.valkey import store_time
@@ -49,17 +49,13 @@ class HoldSweeper:
         """Release every hold that is due now; how many. Raises redis errors."""
         released = 0
         now = await store_time(self._client)
-        waiting = self._book.partitions
+        waiting, batch = self._book.partitions, self._settings.batch
         while waiting:
-            async with self._client.pipeline(transaction=False) as pipeline:
-                for partition in waiting:
-                    pipeline.zrangebyscore(partition.holds, 0, now, 0, self._settings.batch)
-                found = cast("list[list[bytes]]", await pipeline.execute())
             full = []
-            for partition, members in zip(waiting, found, strict=True):
+            for partition, members in await due(self._client, waiting, lambda keys: keys.holds, now, batch):
                 if members:
                     released += await self._release(partition, members)
-                if len(members) == self._settings.batch:
+                if len(members) == batch:
                     full.append(partition)
             waiting = full
         return released
@@ -104,16 +100,10 @@ class ReturnSweeper:
     async def sweep(self) -> int:
         """Take up every return that is due now; how many were finished. Raises redis errors."""
         now = await store_time(self._client)
-        async with self._client.pipeline(transaction=False) as pipeline:
-            for partition in self._service.book.partitions:
-                pipeline.zrangebyscore(partition.returns, 0, now, 0, _RETURNS)
-            found = cast("list[list[bytes]]", await pipeline.execute())
-        due = [
-            (partition, member)
-            for partition, members in zip(self._service.book.partitions, found, strict=True)
-            for member in members
-        ]
-        return sum(await asyncio.gather(*(self._finish(*one, now) for one in due)))
+        partitions = self._service.book.partitions
+        found = await due(self._client, partitions, lambda keys: keys.returns, now, _RETURNS)
+        waiting = [(partition, member) for partition, members in found for member in members]
+        return sum(await asyncio.gather(*(self._finish(*one, now) for one in waiting)))
 
     async def _finish(self, partition: PartitionKeys, member: bytes, now: int) -> bool:
         try:
@@ -136,16 +126,12 @@ class ReturnSweeper:
         except Exception as error:
             SWEEPS.labels("returns").inc()
             log.warning("money not given back yet", owed=owed.member, error=str(error))
-            pause = await self._pause(owed) if isinstance(error, PaymentRefused) else RETURN_AFTER_MS
+            refused = isinstance(error, PaymentRefused)
+            pause = pause_after(await self._service.cashier.returns.age(owed)) if refused else RETURN_AFTER_MS
             # XX: whoever gave it back meanwhile has struck it off.
             await self._client.zadd(partition.returns, {member: now + pause}, xx=True)
             return False
         return True
-
-    async def _pause(self, owed: Owed) -> int:
-        """As long again as it has been refused, ms."""
-        age = await self._service.cashier.returns.age(owed)
-        return min(max(age, RETURN_AFTER_MS), LONGEST_PAUSE_MS)
 
 
 _KEEPS = frozenset({OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED, OrderStatus.REFUNDED})

@@ -6,10 +6,11 @@ import msgspec
 
 from loadtest.chaos.facts import Books, PaymentRow, Shown
 from loadtest.chaos.judge import NO_BOOK, judge
-from loadtest.chaos.report import KEPT, SHOWN, Report, faults_by_kind, promise, strike_line, table
+from loadtest.chaos.report import KEPT, Report, faults_by_kind, promise, strike_line, table
 from loadtest.chaos.schedule import Fault, Kind
 from loadtest.chaos.targets import Strike
 from loadtest.chaos.told import Told
+from loadtest.stress.verdict import SHOWN
 from tests.loadtest_chaos.books import kept, move, payment, pool, steps, store, told
 
 

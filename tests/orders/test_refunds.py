@@ -21,11 +21,12 @@ from server.orders.actions import Act
 from server.orders.aftersales import RefundRequest
 from server.orders.audit import audit
 from server.orders.consumer import LedgerConsumer
+from server.orders.due import LONGEST_PAUSE_MS
 from server.orders.ledger import Ledger
 from server.orders.metrics import REFUNDS
 from server.orders.outcomes import Outcome
 from server.orders.records import StoredOrder
-from server.orders.refund_sweeper import LONGEST_PAUSE_MS, RefundSweeper
+from server.orders.refund_sweeper import RefundSweeper
 from server.orders.verified import mark_verified
 from server.valkey import connect, store_time
 from tests.orders.shop import NO, ROOM, SETTINGS, Shop, accepted
