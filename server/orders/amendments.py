@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 from redis.asyncio import Redis
 
 from schemas.codes import OrderStatus
-from server.orders.changes import Change, Changed, Code
+from server.orders.changes import Change, Changed, Code, add_arguments
 from server.orders.entries import ActionRow, RefundRow
 from server.orders.keys import KeyBook, PartitionKeys
 from server.orders.pipe import call_script
@@ -94,10 +94,6 @@ class Amendments:
         keys = [partition.outbox, partition.refunds]
         args: list[str | bytes | int] = [len(changes), self._life]
         for change in changes:
-            record = change.record
-            room = self._book.room(record.room)
-            pool, home = room.at(record.pool), room.at(record.home)
-            keys += (partition.order(record.order), pool.pool, pool.units, home.pool)
-            args += (room.channel, pool.ref, home.ref, *change.args)
+            add_arguments(change, self._book, partition, keys, args)
         reply = await call_script(self._client, AMEND, keys, args)
         return [Changed(Code(code), decode_stored(record) if record else None) for code, record in reply]

@@ -136,6 +136,18 @@ def release_change(record: StoredOrder, reason: str) -> Change:
     return Change(record, (reason,))
 
 
+def add_arguments(
+    change: Change, book: KeyBook, partition: PartitionKeys, keys: list[str], args: list[str | bytes | int]
+) -> None:
+    """One order's part of a script's KEYS and ARGV: its own, its pool's, what the change brings along."""
+    record = change.record
+    room = book.room(record.room)
+    pool, home = room.at(record.pool), room.at(record.home)
+    keys += (partition.order(record.order), pool.pool, pool.units, home.pool)
+    keys += change.keys(partition) if change.keys is not None else ()
+    args += (room.channel, pool.ref, home.ref, *change.args)
+
+
 class Changes:
     """Carries changes out for one partition."""
 
@@ -153,12 +165,7 @@ class Changes:
         args: list[str | bytes | int] = [len(changes), self._life, allowed, target(operation.action).value]
         args += operation.head
         for change in changes:
-            record = change.record
-            room = self._book.room(record.room)
-            pool, home = room.at(record.pool), room.at(record.home)
-            keys += (partition.order(record.order), pool.pool, pool.units, home.pool)
-            keys += change.keys(partition) if change.keys is not None else ()
-            args += (room.channel, pool.ref, home.ref, *change.args)
+            add_arguments(change, self._book, partition, keys, args)
         reply = await call_script(self._client, operation.script, keys, args)
         return [
             Changed(Code(code), decode_stored(record) if record else None, *charge)

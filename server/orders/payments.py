@@ -186,7 +186,7 @@ class PaymentDesk:
             notice.order, notice.payment, notice.amount, notice.currency, reason, unknown=record is None
         )
         if put == KNOWN:
-            raise StoreUnavailable("the order appeared just now, or was lost: send it again")
+            raise StoreUnavailable("the order appeared just now: send it again")
         if put == PAYS:
             return _recorded(notice, "refused", record, f"{reason}, and this payment pays it")
         return _recorded(notice, "returned", record, reason)

@@ -20,8 +20,7 @@ log = structlog.get_logger("miaodan.orders")
 
 _encode = msgspec.json.encode
 PUT, PAYS, KNOWN = 1, 2, 0
-"""What `put` found: it goes back; it pays the order after all; there is such an order after all, or there
-was one before the store lost it."""
+"""What `put` found: it goes back; it pays the order after all; there is such an order after all."""
 NO_ORDER = "-"
 """Stands for what cannot be an order's id."""
 
