@@ -7,6 +7,7 @@ Names in the directory stay as they are: of a file that was made and never synce
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import struct
@@ -71,10 +72,12 @@ def kill_nine(process: psutil.Process) -> None:
     """It and its children (a store's rewrite) are gone when this returns; not waited for by their parent."""
     family = [process, *process.children(recursive=True)]
     for member in family:
-        member.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # a rewrite may have ended meanwhile
+            member.kill()
     for member in family:
-        while member.is_running() and member.status() != psutil.STATUS_ZOMBIE:
-            pass
+        with contextlib.suppress(psutil.NoSuchProcess):
+            while member.is_running() and member.status() != psutil.STATUS_ZOMBIE:
+                pass
 
 
 def _compile(source: Path, target: Path) -> None:
