@@ -171,9 +171,11 @@ def build(*, force: bool = False) -> None:
 
 
 def test() -> None:
-    """Type check and unit tests. Raises BuildError."""
+    """Style, types and unit tests. Raises BuildError."""
     node = find_node()
     install(node)
+    say("checking style")
+    tool(node, "@biomejs/biome/bin/biome", ["check", "--error-on-warnings", "."], "the style check failed")
     say("checking types")
     tool(node, "typescript/bin/tsc", ["--noEmit"], "the type check failed")
     say("running unit tests")
@@ -182,7 +184,7 @@ def test() -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Build Miaodan's pages.")
-    parser.add_argument("--test", action="store_true", help="check types and run the unit tests as well")
+    parser.add_argument("--test", action="store_true", help="check style and types and run the unit tests as well")
     parser.add_argument("--force", action="store_true", help="build even where dist/ is up to date")
     options = parser.parse_args()
     try:

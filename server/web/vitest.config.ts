@@ -1,5 +1,5 @@
-import { defineConfig } from "vitest/config";
 import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   resolve: { alias: { "@miaodan/client": fileURLToPath(new URL("src/sdk/index.ts", import.meta.url)) } },

@@ -12,15 +12,7 @@ export const SUBPROTOCOL_MSGPACK = "miaodan.v1.msgpack";
 export type Role = "guest" | "viewer" | "moderator" | "host" | "operator";
 export type RoomStatus = "scheduled" | "live" | "paused" | "ended";
 export type SalePhase = "scheduled" | "open" | "sold_out" | "ended" | "cancelled";
-export type OrderStatus =
-  | "reserved"
-  | "paid"
-  | "shipped"
-  | "delivered"
-  | "cancelled"
-  | "expired"
-  | "refunding"
-  | "refunded";
+export type OrderStatus = "reserved" | "paid" | "shipped" | "delivered" | "cancelled" | "expired" | "refunding" | "refunded";
 
 export type ErrorCode =
   | "invalid"

@@ -27,7 +27,17 @@ test("a message is shown once, and not after its recall", () => {
 });
 
 test("what counts against a limit is what is held or was bought", () => {
-  const order = { order: "", request_id: "", sku: "a", sale: null, amount: 0, currency: "CNY", version: 1, reserved_at: 0, expires_at: 0 };
+  const order = {
+    order: "",
+    request_id: "",
+    sku: "a",
+    sale: null,
+    amount: 0,
+    currency: "CNY",
+    version: 1,
+    reserved_at: 0,
+    expires_at: 0,
+  };
   const orders = [
     { ...order, quantity: 2, status: "paid" as const },
     { ...order, quantity: 1, status: "reserved" as const },

@@ -1,5 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { hue, minorDigits, money, parseMoney, parseWhole, plainAmount, shortTime, tenths } from "../../src/pages/shared/format.js";
+import {
+  hue,
+  minorDigits,
+  money,
+  parseMoney,
+  parseWhole,
+  plainAmount,
+  shortTime,
+  tenths,
+} from "../../src/pages/shared/format.js";
 
 describe("money", () => {
   test.each([

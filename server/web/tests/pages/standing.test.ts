@@ -44,13 +44,31 @@ describe("what a buyer may do", () => {
 
   test("an expired order is paid only where its units are still there", () => {
     expect(deeds(order({ status: "expired" }), false, false, NOW)).toEqual([]);
-    const product = { sku: "tea", title: "", price: 1, image: null, list_price: null, per_user_limit: null, pinned: false, position: 0 };
+    const product = {
+      sku: "tea",
+      title: "",
+      price: 1,
+      image: null,
+      list_price: null,
+      per_user_limit: null,
+      pinned: false,
+      position: 0,
+    };
     const room = (available: number): RoomSnapshot =>
       ({ products: [{ ...product, available }], sales: [] }) as unknown as RoomSnapshot;
     expect(stillThere(order(), room(2), NOW)).toBe(true);
     expect(stillThere(order(), room(1), NOW)).toBe(false);
     expect(stillThere(order({ reserved_at: NOW - 8 * 86_400_000 }), room(2), NOW)).toBe(false);
-    const sale = { sale: "s1", sku: "tea", price: 1, starts_at: NOW - 1, ends_at: NOW + 1, phase: "open", available: 2, per_user_limit: null };
+    const sale = {
+      sale: "s1",
+      sku: "tea",
+      price: 1,
+      starts_at: NOW - 1,
+      ends_at: NOW + 1,
+      phase: "open",
+      available: 2,
+      per_user_limit: null,
+    };
     const selling = { products: [], sales: [sale] } as unknown as RoomSnapshot;
     expect(stillThere(order({ sale: "s1" }), selling, NOW)).toBe(true);
     expect(stillThere(order({ sale: "s1" }), selling, NOW + 1)).toBe(false);

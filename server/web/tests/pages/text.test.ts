@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { preferred, setLang, t } from "../../src/pages/shared/i18n.js";
-import { en } from "../../src/pages/shared/text-en.js";
-import { zh } from "../../src/pages/shared/text-zh.js";
+import { en, zh } from "../../src/pages/text/index.js";
 
 describe("language", () => {
   test.each([

@@ -10,7 +10,17 @@ const SNAPSHOT: RoomSnapshot = {
   hosts: ["h1"],
   announcement: null,
   products: [
-    { sku: "tea", title: "Tea", price: 990, image: null, list_price: null, per_user_limit: null, available: 5, pinned: false, position: 0 },
+    {
+      sku: "tea",
+      title: "Tea",
+      price: 990,
+      image: null,
+      list_price: null,
+      per_user_limit: null,
+      available: 5,
+      pinned: false,
+      position: 0,
+    },
   ],
   sales: [],
   online: 1,

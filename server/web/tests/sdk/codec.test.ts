@@ -1,5 +1,5 @@
-import { encode } from "@msgpack/msgpack";
 import { jsonCodec, NotABatch } from "@miaodan/client";
+import { encode } from "@msgpack/msgpack";
 import { expect, test } from "vitest";
 import { msgpackCodec } from "../../src/sdk/codec-msgpack.js";
 

@@ -23,7 +23,11 @@ test("asks with the token in a header and what was given in the query", async ()
 
 test("a refusal rejects with its code", async () => {
   answer(503, { error: { code: "unavailable", message: "the ledger is away" } });
-  await expect(listOrders("t")).rejects.toMatchObject({ name: "CommandError", code: "unavailable", message: "the ledger is away" });
+  await expect(listOrders("t")).rejects.toMatchObject({
+    name: "CommandError",
+    code: "unavailable",
+    message: "the ledger is away",
+  });
 });
 
 test("an answer that cannot be read is none", async () => {

@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { useChat } from "../shared/chat.js";
 import { t } from "../shared/i18n.js";
 import { SureButton } from "../shared/parts.js";
-import type { Act } from "./Desk.js";
+import type { Act } from "./act.js";
 
 const MUTE_MS = 600_000;
 const FOLLOW_PX = 60;
@@ -51,7 +51,12 @@ export function ChatDesk({ client, act }: { client: RoomClient; act: Act }) {
               {line.recalled ? (
                 <span class="soft">{t("console.recalled")}</span>
               ) : (
-                <button type="button" class="tiny" data-testid="recall" onClick={() => void act({ type: "danmaku.recall", message: line.message })}>
+                <button
+                  type="button"
+                  class="tiny"
+                  data-testid="recall"
+                  onClick={() => void act({ type: "danmaku.recall", message: line.message })}
+                >
                   {t("console.recall")}
                 </button>
               )}

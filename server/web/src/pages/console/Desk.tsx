@@ -1,22 +1,20 @@
 /** The host's desk for one room. */
 
-import { CloseCode, type DanmakuSend, type Dashboard, type HostCommand, type RoomClient, socketUrl } from "@miaodan/client";
+import { CloseCode, type Dashboard, type RoomClient, socketUrl } from "@miaodan/client";
 import { useEffect, useState } from "preact/hooks";
 import type { EntryControl } from "../shared/entry.js";
 import { count, money } from "../shared/format.js";
-import { t, type TextKey } from "../shared/i18n.js";
+import { type TextKey, t } from "../shared/i18n.js";
 import { Gone, LinkBanner } from "../shared/link.js";
-import { LanguageSwitch, SureButton, Toasts, useToasts } from "../shared/parts.js";
+import { SureButton, Switches, Toasts, useToasts } from "../shared/parts.js";
 import { explain, useClient } from "../shared/session.js";
+import type { Act } from "./act.js";
 import { ChatDesk } from "./ChatDesk.js";
 import { CreateRoom } from "./CreateRoom.js";
 import { MountForm } from "./MountForm.js";
 import { OrderBook } from "./OrderBook.js";
 import { SaleForm, Sales } from "./SaleForm.js";
 import { ShelfTable } from "./ShelfTable.js";
-
-/** Sends a command; the error it was refused with (already shown), or null. */
-export type Act = (command: HostCommand | DanmakuSend) => Promise<Error | null>;
 
 export function Desk({ roomId, token, control }: { roomId: string; token: string; control: EntryControl }) {
   const client = useClient({ url: socketUrl(roomId, "control"), token });
@@ -61,7 +59,7 @@ export function Desk({ roomId, token, control }: { roomId: string; token: string
         <a class="button plain" href={`/live/${encodeURIComponent(roomId)}`} target="_blank" rel="noopener">
           {t("console.viewerPage")}
         </a>
-        <LanguageSwitch />
+        <Switches />
       </header>
       <LinkBanner client={client} />
       {missing && <CreateRoom roomId={roomId} token={token} onCreated={() => client.connect()} />}
@@ -164,7 +162,12 @@ function Announce({ act, current }: { act: Act; current: string | null }) {
           {t("console.announceDo")}
         </button>
         {current !== null && (
-          <button type="button" class="plain" data-testid="announce-clear" onClick={() => void act({ type: "room.announce", text: "" })}>
+          <button
+            type="button"
+            class="plain"
+            data-testid="announce-clear"
+            onClick={() => void act({ type: "room.announce", text: "" })}
+          >
             {t("console.announceClear")}
           </button>
         )}

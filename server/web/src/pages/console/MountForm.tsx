@@ -3,8 +3,8 @@
 import type { ProductInput } from "@miaodan/client";
 import { useState } from "preact/hooks";
 import { t } from "../shared/i18n.js";
-import type { Act } from "./Desk.js";
-import { Field, problemFrom, type Problems, Reading, type Values } from "./form.js";
+import type { Act } from "./act.js";
+import { Field, type Problems, problemFrom, Reading, type Values } from "./form.js";
 
 const NAMES = ["sku", "title", "price", "list_price", "stock", "per_user_limit", "image"] as const;
 type Name = (typeof NAMES)[number];

@@ -3,17 +3,30 @@
 import { listOrders, type OrderRecord, type OrderStatus, type Product } from "@miaodan/client";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { t } from "../shared/i18n.js";
+import type { Act } from "./act.js";
 import { OrderLine } from "./OrderLine.js";
 import { OrderFeed } from "./order-feed.js";
-import type { Act } from "./Desk.js";
 
-const STATUSES: readonly OrderStatus[] = ["reserved", "paid", "shipped", "delivered", "refunding", "refunded", "cancelled", "expired"];
+const STATUSES: readonly OrderStatus[] = [
+  "reserved",
+  "paid",
+  "shipped",
+  "delivered",
+  "refunding",
+  "refunded",
+  "cancelled",
+  "expired",
+];
 
 /** A feed that sleeps while the page is hidden. */
 function useFeed(room: string, token: string): OrderFeed {
   const [, draw] = useState(0);
   const feed = useMemo(
-    () => new OrderFeed((query, signal) => listOrders(token, { room, ...query }, signal), () => draw((count) => count + 1)),
+    () =>
+      new OrderFeed(
+        (query, signal) => listOrders(token, { room, ...query }, signal),
+        () => draw((count) => count + 1),
+      ),
     [room, token],
   );
   useEffect(() => {

@@ -6,7 +6,7 @@ import { dayTime, money } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
 import { SureButton } from "../shared/parts.js";
 import { ProductPicture } from "../shared/pictures.js";
-import type { Act } from "./Desk.js";
+import type { Act } from "./act.js";
 
 export interface OrderLineProps {
   act: Act;
@@ -53,19 +53,33 @@ export function OrderLine({ act, order, product, busy, onDone, onRefused }: Orde
           <p class="soft">{t("orders.refundedPart", { refunded: sum(back), amount: sum(order.amount) })}</p>
         )}
         {order.status === "refunding" && (
-          <p data-testid="book-refund">{t(waits ? "book.wants" : "book.coming", { amount: sum(order.refunding ?? order.amount - back) })}</p>
+          <p data-testid="book-refund">
+            {t(waits ? "book.wants" : "book.coming", { amount: sum(order.refunding ?? order.amount - back) })}
+          </p>
         )}
         {waits && order.reason && <p class="book-reason">{t("book.why", { reason: order.reason })}</p>}
         {waits && <p class="soft">{t("book.due", { time: dayTime(order.refund_due_at ?? 0) })}</p>}
       </div>
       <div class="book-actions">
         {order.status === "paid" && (
-          <button type="button" class="primary" data-testid="ship" disabled={still} onClick={() => void run({ type: "order.ship", order: order.order })}>
+          <button
+            type="button"
+            class="primary"
+            data-testid="ship"
+            disabled={still}
+            onClick={() => void run({ type: "order.ship", order: order.order })}
+          >
             {t("book.ship")}
           </button>
         )}
         {order.status === "shipped" && (
-          <button type="button" class="plain" data-testid="deliver" disabled={still} onClick={() => void run({ type: "order.deliver", order: order.order })}>
+          <button
+            type="button"
+            class="plain"
+            data-testid="deliver"
+            disabled={still}
+            onClick={() => void run({ type: "order.deliver", order: order.order })}
+          >
             {t("book.deliver")}
           </button>
         )}
@@ -79,7 +93,14 @@ export function OrderLine({ act, order, product, busy, onDone, onRefused }: Orde
               testId="approve"
               onSure={() => void run({ type: "refund.approve", order: order.order })}
             />
-            <button type="button" class="plain" data-testid="decline" aria-expanded={declining} disabled={still} onClick={() => setDeclining(!declining)}>
+            <button
+              type="button"
+              class="plain"
+              data-testid="decline"
+              aria-expanded={declining}
+              disabled={still}
+              onClick={() => setDeclining(!declining)}
+            >
               {t("book.decline")}
             </button>
           </>

@@ -6,8 +6,8 @@ import { Countdown, useServerTime } from "../shared/countdown.js";
 import { money } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
 import { SureButton } from "../shared/parts.js";
-import type { Act } from "./Desk.js";
-import { Field, problemFrom, type Problems, Reading, type Values } from "./form.js";
+import type { Act } from "./act.js";
+import { Field, type Problems, problemFrom, Reading, type Values } from "./form.js";
 
 const NAMES = ["sku", "price", "stock", "starts_in", "duration", "per_user_limit"] as const;
 type Name = (typeof NAMES)[number];
@@ -100,7 +100,13 @@ export function SaleForm({ act, products, currency }: { act: Act; products: read
   );
 }
 
-export function Sales(props: { act: Act; client: RoomClient; sales: readonly Sale[]; products: readonly Product[]; currency: string }) {
+export function Sales(props: {
+  act: Act;
+  client: RoomClient;
+  sales: readonly Sale[];
+  products: readonly Product[];
+  currency: string;
+}) {
   const sales = props.sales.toSorted((a, b) => b.starts_at - a.starts_at);
   return (
     <section class="card">

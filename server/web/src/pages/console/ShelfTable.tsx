@@ -7,7 +7,7 @@ import { t } from "../shared/i18n.js";
 import { Icon } from "../shared/icons.js";
 import { SureButton } from "../shared/parts.js";
 import { ProductPicture } from "../shared/pictures.js";
-import type { Act } from "./Desk.js";
+import type { Act } from "./act.js";
 
 interface Props {
   act: Act;
@@ -46,17 +46,38 @@ export function ShelfTable(props: Props) {
   );
 }
 
-function Row({ act, product, dashboard, currency, onUp, onDown }: Props & { product: Product; onUp: (() => void) | null; onDown: (() => void) | null }) {
+function Row({
+  act,
+  product,
+  dashboard,
+  currency,
+  onUp,
+  onDown,
+}: Props & { product: Product; onUp: (() => void) | null; onDown: (() => void) | null }) {
   const [restocking, setRestocking] = useState(false);
   const counts = dashboard?.products[product.sku];
   const sku = product.sku;
   return (
     <li data-testid="desk-item" data-sku={sku} class={product.pinned ? "is-pinned" : ""}>
       <div class="move">
-        <button type="button" class="quiet" aria-label={t("console.up")} data-testid="up" disabled={onUp === null} onClick={() => onUp?.()}>
+        <button
+          type="button"
+          class="quiet"
+          aria-label={t("console.up")}
+          data-testid="up"
+          disabled={onUp === null}
+          onClick={() => onUp?.()}
+        >
           <Icon name="up" />
         </button>
-        <button type="button" class="quiet" aria-label={t("console.down")} data-testid="down" disabled={onDown === null} onClick={() => onDown?.()}>
+        <button
+          type="button"
+          class="quiet"
+          aria-label={t("console.down")}
+          data-testid="down"
+          disabled={onDown === null}
+          onClick={() => onDown?.()}
+        >
           <Icon name="down" />
         </button>
       </div>
@@ -92,7 +113,13 @@ function Row({ act, product, dashboard, currency, onUp, onDown }: Props & { prod
         >
           {t(product.pinned ? "console.unpin" : "console.pin")}
         </button>
-        <button type="button" class="plain" data-testid="restock" aria-expanded={restocking} onClick={() => setRestocking(!restocking)}>
+        <button
+          type="button"
+          class="plain"
+          data-testid="restock"
+          aria-expanded={restocking}
+          onClick={() => setRestocking(!restocking)}
+        >
           {t("console.restock")}
         </button>
         <SureButton

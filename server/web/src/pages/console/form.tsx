@@ -74,7 +74,8 @@ export class Reading<K extends string> {
 
   money(name: K, currency: string): number {
     const value = parseMoney(this.values[name], currency);
-    if (value === null || value > 10 ** 12) this.wrong(name, this.values[name].trim() === "" ? t("form.required") : t("form.money"));
+    if (value === null || value > 10 ** 12)
+      this.wrong(name, this.values[name].trim() === "" ? t("form.required") : t("form.money"));
     return value ?? 0;
   }
 

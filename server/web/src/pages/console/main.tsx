@@ -4,7 +4,7 @@ import "../style/console.css";
 import "../style/order-book.css";
 import { useEntry } from "../shared/entry.js";
 import { t, useLang } from "../shared/i18n.js";
-import { DemoNotice, LanguageSwitch, TokenForm } from "../shared/parts.js";
+import { DemoNotice, Switches, TokenForm } from "../shared/parts.js";
 import { roomFromPath } from "../shared/session.js";
 import { Desk } from "./Desk.js";
 
@@ -16,7 +16,7 @@ function Page({ roomId }: { roomId: string }) {
   if (!("token" in entry)) {
     return (
       <main class="door">
-        <LanguageSwitch />
+        <Switches />
         <p class="hint">{t("console.needToken")}</p>
         <TokenForm control={control} guest={false} />
       </main>

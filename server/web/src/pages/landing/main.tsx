@@ -6,7 +6,7 @@ import "../style/landing.css";
 import { count } from "../shared/format.js";
 import { t, useLang } from "../shared/i18n.js";
 import { Icon } from "../shared/icons.js";
-import { LanguageSwitch } from "../shared/parts.js";
+import { Switches } from "../shared/parts.js";
 import { Poster } from "../shared/pictures.js";
 
 const REFRESH_MS = 10_000;
@@ -43,6 +43,7 @@ function RoomCard({ room }: { room: RoomSnapshot }) {
   const id = encodeURIComponent(room.id);
   return (
     <li class="room-card" data-testid="room-card" data-room={room.id}>
+      {/* biome-ignore lint/a11y/useAnchorContent: the heading is the same link, with words */}
       <a class="room-picture" href={`/live/${id}`} tabIndex={-1} aria-hidden="true">
         <Poster name={room.id} />
       </a>
@@ -118,7 +119,7 @@ function Page() {
         <a class="brand" href="/">
           <Icon name="bolt" filled /> {t("app.name")}
         </a>
-        <LanguageSwitch />
+        <Switches />
       </header>
       <main class="landing">
         <h1>{t("landing.title")}</h1>

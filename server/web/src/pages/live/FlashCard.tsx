@@ -5,8 +5,9 @@ import { Countdown, useServerTime } from "../shared/countdown.js";
 import { money } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
 import { Icon } from "../shared/icons.js";
+import { Was } from "../shared/parts.js";
 import { ProductPicture } from "../shared/pictures.js";
-import { type Attempt, bought, type Buying } from "./buying.js";
+import { type Attempt, type Buying, bought } from "./buying.js";
 import { Outcome } from "./Outcome.js";
 
 /** How long after zero `not_open` can still be this page's clock being early. */
@@ -44,7 +45,11 @@ export function FlashCard(props: FlashCardProps) {
         ) : (
           <span class="flash-time">
             {t(window === "before" ? "sale.startsIn" : "sale.endsIn")}{" "}
-            <Countdown clock={client.clock} until={window === "before" ? sale.starts_at : sale.ends_at} testId="flash-countdown" />
+            <Countdown
+              clock={client.clock}
+              until={window === "before" ? sale.starts_at : sale.ends_at}
+              testId="flash-countdown"
+            />
           </span>
         )}
       </header>
@@ -54,7 +59,7 @@ export function FlashCard(props: FlashCardProps) {
           <h3>{title}</h3>
           <p class="price-line">
             <strong class="price">{money(sale.price, currency)}</strong>
-            {was !== null && <s aria-label={t("price.was")}>{money(was, currency)}</s>}
+            {was !== null && <Was price={money(was, currency)} />}
           </p>
           <p class="soft stock" data-testid="flash-stock">
             {[
@@ -72,7 +77,9 @@ export function FlashCard(props: FlashCardProps) {
   );
 }
 
-function FlashButton(props: FlashCardProps & { now: number; window: ReturnType<typeof saleWindow>; attempt: Attempt | undefined }) {
+function FlashButton(
+  props: FlashCardProps & { now: number; window: ReturnType<typeof saleWindow>; attempt: Attempt | undefined },
+) {
   const { client, sale, buying, window } = props;
   const mine = bought(client.orders.values(), sale.sale);
   const limited = sale.per_user_limit !== null && mine >= sale.per_user_limit;

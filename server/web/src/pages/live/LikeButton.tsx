@@ -34,7 +34,7 @@ export function LikeButton({ client, disabled }: { client: RoomClient; disabled:
     <button type="button" class="round like" aria-label={t("like")} data-testid="like" disabled={disabled} onClick={onClick}>
       <span class="hearts" ref={box} aria-hidden="true" />
       <Icon name="heart" filled />
-      <span class="badge-count" data-testid="likes" aria-label={t("likes", { count: likes + own })}>
+      <span class="badge-count" data-testid="likes" title={t("likes", { count: likes + own })}>
         {count(likes + own)}
       </span>
     </button>

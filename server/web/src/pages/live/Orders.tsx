@@ -1,6 +1,6 @@
 /** The visitor's orders in this room: where each stands, and what can be done about it. */
 
-import { listOrders, type Order, type OrderCommand, type Product, refusedWith, type RoomClient } from "@miaodan/client";
+import { listOrders, type Order, type OrderCommand, type Product, type RoomClient, refusedWith } from "@miaodan/client";
 import { useEffect, useState } from "preact/hooks";
 import { useServerTime } from "../shared/countdown.js";
 import { dayTime, money } from "../shared/format.js";
@@ -74,7 +74,8 @@ function OrderRow({ order, client, products, onFailed }: OrdersProps & { order: 
       <div class="shelf-what">
         <h3>{title}</h3>
         <p class="soft">
-          {order.sale !== null && <span class="tag">{t("orders.flash")}</span>} ×{order.quantity} · {dayTime(order.reserved_at, now)}
+          {order.sale !== null && <span class="tag">{t("orders.flash")}</span>} ×{order.quantity} ·{" "}
+          {dayTime(order.reserved_at, now)}
         </p>
         <p class="price-line">
           <strong>{money(order.amount, order.currency)}</strong>
@@ -115,10 +116,18 @@ function OrderRow({ order, client, products, onFailed }: OrdersProps & { order: 
 
 function DeedButton({ deed, busy, onDo }: { deed: Deed; busy: boolean; onDo: () => void }) {
   if (deed === "refund") {
-    return <SureButton label={t("orders.refund")} sure={t("orders.refundSure")} disabled={busy} testId="order-refund" onSure={onDo} />;
+    return (
+      <SureButton label={t("orders.refund")} sure={t("orders.refundSure")} disabled={busy} testId="order-refund" onSure={onDo} />
+    );
   }
   return (
-    <button type="button" class={deed === "pay" ? "primary" : "plain"} disabled={busy} data-testid={`order-${deed}`} onClick={onDo}>
+    <button
+      type="button"
+      class={deed === "pay" ? "primary" : "plain"}
+      disabled={busy}
+      data-testid={`order-${deed}`}
+      onClick={onDo}
+    >
       {t(deed === "ask" ? "orders.refund" : `orders.${deed}`)}
     </button>
   );

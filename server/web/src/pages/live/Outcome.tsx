@@ -20,7 +20,9 @@ export function Outcome(props: { client: RoomClient; attempt: Attempt | undefine
       data-testid="outcome"
       data-status={attempt.state === "refused" ? attempt.code : paying ? "paying" : (order?.status ?? "")}
     >
-      <span>{attempt.state === "refused" ? attempt.text : order !== undefined ? <Standing client={client} order={order} /> : null}</span>
+      <span>
+        {attempt.state === "refused" ? attempt.text : order !== undefined ? <Standing client={client} order={order} /> : null}
+      </span>
       <button type="button" class="quiet" aria-label={t("close")} onClick={props.onClear}>
         <Icon name="close" />
       </button>

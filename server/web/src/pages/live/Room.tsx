@@ -9,7 +9,7 @@ import { count } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
 import { Icon } from "../shared/icons.js";
 import { Gone, LinkBanner } from "../shared/link.js";
-import { LanguageSwitch, Sheet, Toasts, TokenForm, useToasts } from "../shared/parts.js";
+import { Sheet, Switches, Toasts, TokenForm, useToasts } from "../shared/parts.js";
 import { Poster } from "../shared/pictures.js";
 import { useClient } from "../shared/session.js";
 import { useBuying } from "./buying.js";
@@ -77,7 +77,7 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
           <Poster name={roomId} />
           <header class="topbar">
             <span />
-            <LanguageSwitch />
+            <Switches />
           </header>
           <LinkBanner client={client} />
         </section>
@@ -141,7 +141,7 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
               </span>
             </p>
           </div>
-          <LanguageSwitch />
+          <Switches />
         </header>
         {room.announcement !== null && (
           <p class="announcement" data-testid="announcement">
@@ -181,10 +181,22 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
             ) : (
               <ChatInput client={client} mutedUntil={mutedUntil} disabled={room.status === "ended"} onFailed={toast} />
             )}
-            <button type="button" class="round panel-toggle" aria-label={t("orders")} data-testid="open-orders" onClick={() => open("orders")}>
+            <button
+              type="button"
+              class="round panel-toggle"
+              aria-label={t("orders")}
+              data-testid="open-orders"
+              onClick={() => open("orders")}
+            >
               <Icon name="receipt" />
             </button>
-            <button type="button" class="round panel-toggle bag" aria-label={t("shelf.open")} data-testid="open-shelf" onClick={() => open("shelf")}>
+            <button
+              type="button"
+              class="round panel-toggle bag"
+              aria-label={t("shelf.open")}
+              data-testid="open-shelf"
+              onClick={() => open("shelf")}
+            >
               <Icon name="bag" />
               <span class="badge-count">{room.products.length}</span>
             </button>
@@ -193,11 +205,19 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
         </div>
       </section>
 
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: for pointers; the panel has a button */}
+      {/* biome-ignore lint/a11y/useKeyWithClickEvents: for pointers; the panel has a button */}
       {panel && <div class="panel-back" onClick={() => setPanel(false)} />}
       <aside class={`panel${panel ? " open" : ""}`} data-testid="panel">
         <header class="panel-head">
           {tabs}
-          <button type="button" class="quiet panel-close" aria-label={t("close")} data-testid="panel-close" onClick={() => setPanel(false)}>
+          <button
+            type="button"
+            class="quiet panel-close"
+            aria-label={t("close")}
+            data-testid="panel-close"
+            onClick={() => setPanel(false)}
+          >
             <Icon name="close" />
           </button>
         </header>

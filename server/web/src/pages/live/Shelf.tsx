@@ -5,9 +5,9 @@ import { useState } from "preact/hooks";
 import { money } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
 import { Icon } from "../shared/icons.js";
-import { Sheet } from "../shared/parts.js";
+import { Sheet, Was } from "../shared/parts.js";
 import { ProductPicture } from "../shared/pictures.js";
-import { bought, type Buying } from "./buying.js";
+import { type Buying, bought } from "./buying.js";
 import { Outcome } from "./Outcome.js";
 
 export interface BuyContext {
@@ -24,11 +24,7 @@ export function Price({ product, currency }: { product: Product; currency: strin
   return (
     <p class="price-line">
       <strong class="price">{money(product.price, currency)}</strong>
-      {was !== null && (
-        <s aria-label={t("price.was")} data-testid="list-price">
-          {money(was, currency)}
-        </s>
-      )}
+      {was !== null && <Was price={money(was, currency)} />}
     </p>
   );
 }
@@ -38,13 +34,7 @@ export function BuyButton({ product, context }: { product: Product; context: Buy
   const limited = product.per_user_limit !== null && mine >= product.per_user_limit;
   const placing = context.buying.attempts.get(product.sku)?.state === "placing";
   const sold = product.available <= 0;
-  const label = placing
-    ? t("buy.placing")
-    : limited
-      ? t("buy.limit")
-      : sold
-        ? t("stock.none")
-        : (context.closed ?? t("buy"));
+  const label = placing ? t("buy.placing") : limited ? t("buy.limit") : sold ? t("stock.none") : (context.closed ?? t("buy"));
   return (
     <button
       type="button"
@@ -139,11 +129,23 @@ export function OrderSheet({ product, context, onClose }: { product: Product; co
       </div>
       <div class="stepper" role="group" aria-label={t("buy.quantity")}>
         <span>{t("buy.quantity")}</span>
-        <button type="button" class="round small" aria-label={t("buy.less")} disabled={quantity <= 1} onClick={() => setWanted(quantity - 1)}>
+        <button
+          type="button"
+          class="round small"
+          aria-label={t("buy.less")}
+          disabled={quantity <= 1}
+          onClick={() => setWanted(quantity - 1)}
+        >
           <Icon name="minus" />
         </button>
         <output data-testid="quantity">{quantity}</output>
-        <button type="button" class="round small" aria-label={t("buy.plus")} disabled={quantity >= most} onClick={() => setWanted(quantity + 1)}>
+        <button
+          type="button"
+          class="round small"
+          aria-label={t("buy.plus")}
+          disabled={quantity >= most}
+          onClick={() => setWanted(quantity + 1)}
+        >
           <Icon name="plus" />
         </button>
       </div>

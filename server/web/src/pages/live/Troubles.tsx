@@ -25,7 +25,8 @@ export function Troubles({ client, onOrders }: { client: RoomClient; onOrders: (
     <div class="troubles" role="alert">
       {troubles.map((trouble) => {
         const order = client.orders.get(trouble.order);
-        const title = order === undefined ? undefined : (client.room?.products.find((item) => item.sku === order.sku)?.title ?? order.sku);
+        const title =
+          order === undefined ? undefined : (client.room?.products.find((item) => item.sku === order.sku)?.title ?? order.sku);
         const text = troubleText(trouble, order, title);
         return text === null ? null : (
           <div key={trouble.order} class="trouble" data-testid="trouble" data-order={trouble.order} data-code={trouble.code}>

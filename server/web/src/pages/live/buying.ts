@@ -1,6 +1,6 @@
 /** Buying from the page: one attempt at a time per product or sale, its outcome shown in place. */
 
-import { CommandError, type Order, type OrderAccepted, type OrderRequest, refusedWith, type RoomClient } from "@miaodan/client";
+import { CommandError, type Order, type OrderAccepted, type OrderRequest, type RoomClient, refusedWith } from "@miaodan/client";
 import { useState } from "preact/hooks";
 import { explain } from "../shared/session.js";
 

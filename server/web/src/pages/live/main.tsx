@@ -1,10 +1,14 @@
 import { render } from "preact";
 import "../style/base.css";
-import "../style/live.css";
-import "../style/orders.css";
+import "../style/live/stage.css";
+import "../style/live/foot.css";
+import "../style/live/cards.css";
+import "../style/live/panel.css";
+import "../style/live/orders.css";
+import "../style/live/layout.css";
 import { useEntry } from "../shared/entry.js";
 import { t, useLang } from "../shared/i18n.js";
-import { DemoNotice, LanguageSwitch, TokenForm } from "../shared/parts.js";
+import { DemoNotice, Switches, TokenForm } from "../shared/parts.js";
 import { roomFromPath } from "../shared/session.js";
 import { Room } from "./Room.js";
 
@@ -16,7 +20,7 @@ function Page({ roomId }: { roomId: string }) {
   if (entry.kind === "unknown") {
     return (
       <main class="door">
-        <LanguageSwitch />
+        <Switches />
         <TokenForm control={control} guest />
       </main>
     );

@@ -46,7 +46,9 @@ export function useChat(client: RoomClient, onShown?: (danmaku: Danmaku) => void
         again();
       }),
     ];
-    return () => offs.forEach((off) => off());
+    return () => {
+      for (const off of offs) off();
+    };
   }, [client]);
   return log;
 }

@@ -15,10 +15,13 @@ export function useServerTime(clock: ServerClock, until: number | null, stepMs: 
       if (remaining <= 0) return;
       // Wake when the shown step changes, so that every viewer turns the digit at the same instant.
       const wait = remaining % stepMs || stepMs;
-      timer = setTimeout(() => {
-        draw((count) => count + 1);
-        plan();
-      }, Math.max(1, Math.ceil(wait)));
+      timer = setTimeout(
+        () => {
+          draw((count) => count + 1);
+          plan();
+        },
+        Math.max(1, Math.ceil(wait)),
+      );
     };
     plan();
     return () => clearTimeout(timer);

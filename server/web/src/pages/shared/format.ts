@@ -5,9 +5,7 @@ import { locale } from "./i18n.js";
 /** Decimal places of a currency (ISO 4217): 2 for CNY, 0 for JPY. */
 export function minorDigits(currency: string): number {
   try {
-    return (
-      new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2
-    );
+    return new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2;
   } catch {
     return 2;
   }

@@ -1,8 +1,7 @@
 /** The pages' language: the browser's at first, then what the visitor chose. */
 
 import { useEffect, useState } from "preact/hooks";
-import { en, type TextKey } from "./text-en.js";
-import { zh } from "./text-zh.js";
+import { en, type TextKey, zh } from "../text/index.js";
 
 export type { TextKey };
 export type Lang = "en" | "zh";

@@ -3,7 +3,7 @@
 import { CloseCode, type RoomClient } from "@miaodan/client";
 import { useEffect, useState } from "preact/hooks";
 import type { EntryControl } from "./entry.js";
-import { t, type TextKey } from "./i18n.js";
+import { type TextKey, t } from "./i18n.js";
 import { TokenForm } from "./parts.js";
 
 /** How many failed tries in a row make "reconnecting" a lost network. */
@@ -31,7 +31,12 @@ export function LinkBanner({ client }: { client: RoomClient }) {
   const lost = !online || attempt >= LOST_AFTER;
   const key: TextKey = lost ? "link.lost" : client.room === null && attempt <= 1 ? "link.connecting" : "link.reconnecting";
   return (
-    <div class={`link-banner${lost ? " lost" : ""}`} role="status" data-testid="link-banner" data-state={lost ? "lost" : status.phase}>
+    <div
+      class={`link-banner${lost ? " lost" : ""}`}
+      role="status"
+      data-testid="link-banner"
+      data-state={lost ? "lost" : status.phase}
+    >
       <span class="spinner" aria-hidden="true" />
       <span>{t(key)}</span>
       {lost && status.phase === "waiting" && (

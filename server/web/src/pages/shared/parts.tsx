@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { EntryControl } from "./entry.js";
 import { currentLang, setLang, t } from "./i18n.js";
 import { Icon } from "./icons.js";
+import { setTheme, useTheme } from "./theme.js";
 
 export function DemoNotice() {
   return (
@@ -14,7 +15,16 @@ export function DemoNotice() {
   );
 }
 
-export function LanguageSwitch() {
+/** A price that is struck out, and said to be one. */
+export function Was({ price }: { price: string }) {
+  return (
+    <s data-testid="list-price">
+      <span class="unseen">{t("price.was")}</span> {price}
+    </s>
+  );
+}
+
+function LanguageSwitch() {
   return (
     <button
       type="button"
@@ -26,6 +36,25 @@ export function LanguageSwitch() {
       <Icon name="globe" />
       <span>{t("lang.switch")}</span>
     </button>
+  );
+}
+
+function ThemeSwitch() {
+  const next = useTheme() === "dark" ? "light" : "dark";
+  return (
+    <button type="button" class="quiet theme" data-testid="theme" aria-label={t(`theme.${next}`)} onClick={() => setTheme(next)}>
+      <Icon name={next === "dark" ? "moon" : "sun"} />
+    </button>
+  );
+}
+
+/** Language and theme. */
+export function Switches() {
+  return (
+    <div class="switches">
+      <LanguageSwitch />
+      <ThemeSwitch />
+    </div>
   );
 }
 
@@ -81,8 +110,18 @@ export function Sheet(props: { title: string; onClose: () => void; children: Com
     };
   }, []);
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: for pointers; Escape does the same
+    // biome-ignore lint/a11y/useKeyWithClickEvents: for pointers; Escape does the same
     <div class="sheet-back" onClick={(event) => event.target === event.currentTarget && props.onClose()}>
-      <div class="sheet" role="dialog" aria-modal="true" aria-label={props.title} tabIndex={-1} ref={box} data-testid={props.testId}>
+      <div
+        class="sheet"
+        role="dialog"
+        aria-modal="true"
+        aria-label={props.title}
+        tabIndex={-1}
+        ref={box}
+        data-testid={props.testId}
+      >
         <header class="sheet-head">
           <h2>{props.title}</h2>
           <button type="button" class="quiet" aria-label={t("close")} onClick={props.onClose}>
@@ -96,7 +135,14 @@ export function Sheet(props: { title: string; onClose: () => void; children: Com
 }
 
 /** A button that does something grave: the first tap asks, the second within 3 s does it. */
-export function SureButton(props: { label: string; sure: string; onSure: () => void; class?: string; disabled?: boolean; testId?: string }) {
+export function SureButton(props: {
+  label: string;
+  sure: string;
+  onSure: () => void;
+  class?: string;
+  disabled?: boolean;
+  testId?: string;
+}) {
   const [asking, setAsking] = useState(false);
   useEffect(() => {
     if (!asking) return;

@@ -2,7 +2,7 @@
 
 import { type ClientOptions, CommandError, ConnectionLost, ReplyTimeout, RoomClient } from "@miaodan/client";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { t, type TextKey } from "./i18n.js";
+import { type TextKey, t } from "./i18n.js";
 
 export function useClient(options: ClientOptions): RoomClient {
   const client = useMemo(() => new RoomClient(options), [options.url, options.token]);
