@@ -194,13 +194,15 @@ class DanmakuRecalled(Wire, tag="danmaku.recalled", tag_field="type"):
 
 
 class RoomState(Wire, tag="room.state", tag_field="type", omit_defaults=True):
-    """Changed keys only. `stock` is keyed by sku or sale."""
+    """Changed keys only. `stock` (what is available) and `total` (that, held and sold together) are keyed
+    by sku or sale."""
 
     server_time: At
     online: int | None = None
     likes: int | None = None
     stock: dict[str, int] | None = None
     countdown: dict[str, Countdown] | None = None
+    total: dict[str, int] | None = None
 
 
 class Dashboard(Wire, tag="dashboard", tag_field="type"):

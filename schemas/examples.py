@@ -259,6 +259,7 @@ _EVENTS: tuple[Event, ...] = (
         likes=90217,
         stock={"tea-01": 490, SALE: 3},
         countdown={SALE: Countdown(phase=SalePhase.OPEN, remaining_ms=55_000)},
+        total={"tea-01": 470},
     ),
     Dashboard(
         online=1843,

@@ -51,7 +51,9 @@ class User(Wire):
 
 
 class Product(Wire):
-    """What the shelf shows. `available` is sellable stock, not what was ever mounted."""
+    """What the shelf shows. `available` is sellable stock; `total` is all the units that the product has,
+    available, held and sold together: what was mounted and restocked, less what its sales took and have.
+    """
 
     sku: str
     title: str
@@ -62,6 +64,7 @@ class Product(Wire):
     available: Units = 0
     pinned: bool = False
     position: int = 0
+    total: Units = 0
 
 
 class ProductInput(Wire):
@@ -77,7 +80,10 @@ class ProductInput(Wire):
 
 
 class Sale(Wire):
-    """A flash sale of one product: stock of its own, a price of its own, a window on the store's clock."""
+    """A flash sale of one product: stock of its own, a price of its own, a window on the store's clock.
+
+    `total` is what it was given: available, held and sold together. Both are 0 once it has ended.
+    """
 
     sale: str
     sku: str
@@ -87,6 +93,7 @@ class Sale(Wire):
     phase: SalePhase
     available: Units = 0
     per_user_limit: int | None = None
+    total: Units = 0
 
 
 class Order(Wire):

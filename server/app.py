@@ -55,6 +55,7 @@ from server.rooms.bus import RoomBus
 from server.rooms.control import RoomControl
 from server.rooms.log import RoomLog
 from server.rooms.moderation import Moderation
+from server.rooms.notices import StockNotice
 from server.rooms.presence import Presence
 from server.rooms.registry import LiveRooms
 from server.rooms.sale_clock import SaleClock
@@ -92,8 +93,12 @@ class Wiring:
     def __init__(self, orders: OrderService) -> None:
         self._orders = orders
 
-    async def stock(self, room: str) -> dict[str, int]:
-        return {key: counts.available for key, counts in (await self._orders.counts(room)).items()}
+    async def stock(self, room: str) -> StockNotice:
+        counts = await self._orders.counts(room)
+        return StockNotice(
+            stock={key: pool.available for key, pool in counts.items()},
+            total={key: pool.total for key, pool in counts.items()},
+        )
 
     def heard_stock(self, room: str, stock: dict[str, int], buyers: list[str]) -> None:
         self._orders.local.stock(room, stock, buyers)

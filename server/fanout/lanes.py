@@ -16,7 +16,7 @@ from schemas.events import Danmaku, RoomState
 from schemas.models import Countdown
 
 StateKey = tuple[str, str]
-"""("online", ""), ("likes", ""), ("stock", sku or sale), ("countdown", sale)."""
+"""("online", ""), ("likes", ""), ("stock", sku or sale), ("total", sku or sale), ("countdown", sale)."""
 StateValue = int | Countdown
 
 CHAT_PENDING_FLUSHES = 8
@@ -76,6 +76,9 @@ def state_event(values: dict[StateKey, StateValue], now: int) -> RoomState:
         if kind == "stock":
             event.stock = event.stock or {}
             event.stock[key] = value  # type: ignore[assignment]
+        elif kind == "total":
+            event.total = event.total or {}
+            event.total[key] = value  # type: ignore[assignment]
         elif kind == "countdown":
             event.countdown = event.countdown or {}
             event.countdown[key] = value  # type: ignore[assignment]

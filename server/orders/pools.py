@@ -72,14 +72,16 @@ class StockPools:
 
     async def mount(
         self, room: str, sku: str, *, price: int, currency: str, stock: int, per_user_limit: int | None
-    ) -> None:
-        """Afterwards the product is on sale and `stock` units are available; again is no harm."""
+    ) -> int:
+        """Afterwards the product is on sale and `stock` units are available; again is no harm.
+
+        Units it has in all: available, held and sold.
+        """
         keys = self.book.room(room)
         pool = keys.product(sku)
         rules = (price, currency, stock, per_user_limit or 0, self._settings.hold_ms, sku)
-        await self._run(
-            MOUNT, keys, [pool.pool, keys.pools, keys.partition.rooms], [*_names(keys, pool), *rules]
-        )
+        names = [pool.pool, keys.pools, keys.partition.rooms]
+        return int(await self._run(MOUNT, keys, names, [*_names(keys, pool), *rules]))
 
     async def update(self, room: str, sku: str, *, price: int, per_user_limit: int | None) -> None:
         """Orders placed keep their price. Raises `not_found`."""

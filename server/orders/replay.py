@@ -287,7 +287,8 @@ def _tell(pipeline: Pipeline, room: RoomKeys, pools: dict[str, Rebuilt]) -> None
     pipeline.sadd(room.partition.rooms, room.room)
     pipeline.sadd(room.pools, *pools)
     stock = {room.at(ref).name: pool.available for ref, pool in pools.items()}
-    pipeline.publish(room.channel, b"S" + msgspec.json.encode({"stock": stock}))
+    total = {room.at(ref).name: pool.total for ref, pool in pools.items()}
+    pipeline.publish(room.channel, b"S" + msgspec.json.encode({"stock": stock, "total": total}))
 
 
 def _moments(member: str, pool: Rebuilt, now: int) -> dict[str, int]:

@@ -34,7 +34,7 @@ from server.rooms import metrics
 from server.rooms.decide import Events, Facts, Refused, decide
 from server.rooms.log import RoomLog, SequenceConflict
 from server.rooms.moderation import Moderation
-from server.rooms.pools import Pools, asked, close_sale
+from server.rooms.pools import Counts, Pools, asked, close_sale
 from server.rooms.state import RoomState
 
 ATTEMPTS = 10
@@ -97,10 +97,10 @@ class RoomControl:
         state = await self._load(room)
         facts = Facts(sale="s" + uuid7().hex)
         planned = decide(state, command, actor=actor, now=await self._log.now(), facts=facts)
-        levels: Mapping[str, int] = {}
+        levels: Mapping[str, Counts] = {}
         match command:
             case ProductMount(product=product):
-                await asked(
+                total = await asked(
                     self._pools.mount(
                         room,
                         product.sku,
@@ -110,6 +110,7 @@ class RoomControl:
                         per_user_limit=product.per_user_limit,
                     )
                 )
+                facts = Facts(total=total)
             case ProductUpdate():
                 levels = await self._update(room, command, planned)
             case ProductUnmount(sku=sku):
@@ -128,7 +129,7 @@ class RoomControl:
                 facts = Facts(reasons=await self._close(room, sales, "room_ended"))
         return await self._commit(room, command, actor, facts, levels)
 
-    async def _update(self, room: str, command: ProductUpdate, planned: Events) -> dict[str, int]:
+    async def _update(self, room: str, command: ProductUpdate, planned: Events) -> Mapping[str, Counts]:
         """Tell the pool what changed for it; the stock that its event then shows."""
         for event in planned:
             if isinstance(event, ProductUpdated) and (
@@ -140,8 +141,7 @@ class RoomControl:
                         room, product.sku, price=product.price, per_user_limit=product.per_user_limit
                     )
                 )
-        counts = await asked(self._pools.counts(room))
-        return {key: count.available for key, count in counts.items()}
+        return await asked(self._pools.counts(room))
 
     async def _withdraw(self, room: str, sku: str) -> None:
         try:
@@ -182,13 +182,15 @@ class RoomControl:
         command: RoomCommand,
         actor: str,
         facts: Facts,
-        levels: Mapping[str, int] | None = None,
+        levels: Mapping[str, Counts] | None = None,
     ) -> int:
         """Decide on the room as it is now and log that, again while others are faster."""
         now = await self._log.now()
         for _ in range(ATTEMPTS):
             state = await self._load(room)
-            state.set_stock(levels or {})
+            for key, counts in (levels or {}).items():
+                state.set_stock({key: counts.available})
+                state.set_totals({key: counts.total})
             events = decide(state, command, actor=actor, now=now, facts=facts)
             if not events:
                 return state.seq

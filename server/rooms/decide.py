@@ -58,7 +58,7 @@ def decide(
         case SaleCancel():
             return cancel_sale(state, command, facts)
         case _:
-            return decide_shelf(state, command)
+            return decide_shelf(state, command, facts.total)
 
 
 def _room(

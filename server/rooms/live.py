@@ -39,6 +39,7 @@ from server.rooms.notices import (
     DirectNotice,
     OrderNotice,
     PresenceNotice,
+    StockNotice,
     decode_chat,
     decode_direct,
     decode_entry,
@@ -59,8 +60,8 @@ RETRY_SECONDS = 0.5
 class Wiring(Protocol):
     """What the composition root lends a room from the other wings."""
 
-    async def stock(self, room: str) -> dict[str, int]:
-        """Available units by sku or sale."""
+    async def stock(self, room: str) -> StockNotice:
+        """What is available, and what there is in all."""
 
     def heard_stock(self, room: str, stock: dict[str, int], buyers: list[str]) -> None:
         """The store says so many units are available, and whose orders were held with it."""
@@ -127,13 +128,16 @@ class LiveRoom:
     def numbers(self, now: int) -> RoomStateEvent:
         """Every L2 value of this moment; `now` in server milliseconds."""
         stock = {sku: product.available for sku, product in self.state.products.items()}
-        stock |= {sale.sale: sale.available for sale in self.state.active_sales()}
+        total = {sku: product.total for sku, product in self.state.products.items()}
+        for sale in self.state.active_sales():
+            stock[sale.sale], total[sale.sale] = sale.available, sale.total
         return RoomStateEvent(
             server_time=now,
             online=self.online,
             likes=self.likes,
             stock=stock,
             countdown=self.state.countdowns(now),
+            total=total,
         )
 
     async def missed(self, codec: Codec, epoch: str, seq: int) -> list[bytes] | None:
@@ -166,7 +170,7 @@ class LiveRoom:
                 self._chat(decode_chat(body))
             case b"S":
                 told = decode_stock(body)
-                self._stock(told.stock)
+                self._stock(told)
                 self._wiring.heard_stock(self.state.id, told.stock, told.buyers)
             case b"O":
                 for notice in decode_orders(body):
@@ -196,9 +200,10 @@ class LiveRoom:
     def _apply(self, seq: int, event: SequencedEvent) -> None:
         event.seq = seq
         if isinstance(event, ProductUpdated) and event.product.sku in self.state.products:
-            # The number in the log is as old as the command; this room knows a newer one.
-            available = self.state.products[event.product.sku].available
-            event = ProductUpdated(seq=seq, product=replace(event.product, available=available))
+            # The numbers in the log are as old as the command; this room knows newer ones.
+            known = self.state.products[event.product.sku]
+            product = replace(event.product, available=known.available, total=known.total)
+            event = ProductUpdated(seq=seq, product=product)
         sold_out_with = 0
         if isinstance(event, SaleSoldOut) and event.sale in self.state.sales:
             sold_out_with = self.state.sales[event.sale].available
@@ -213,8 +218,10 @@ class LiveRoom:
         match event:
             case ProductUnmounted(sku=sku):
                 self.broadcast.forget(("stock", sku))
+                self.broadcast.forget(("total", sku))
             case SaleEnded(sale=ended):
                 self.broadcast.forget(("stock", ended))
+                self.broadcast.forget(("total", ended))
                 self.broadcast.forget(("countdown", ended))
             case DanmakuRecalled(message=message):
                 self.broadcast.recall(message)
@@ -227,10 +234,13 @@ class LiveRoom:
         for message in messages:
             self.broadcast.chat(message)
 
-    def _stock(self, stock: dict[str, int]) -> None:
-        for key, available in self.state.set_stock(stock).items():
+    def _stock(self, told: StockNotice) -> None:
+        for key, available in self.state.set_stock(told.stock).items():
             self._snapshots.clear()
             self.broadcast.state(("stock", key), available)
+        for key, total in self.state.set_totals(told.total).items():
+            self._snapshots.clear()
+            self.broadcast.state(("total", key), total)
 
     def _presence(self, notice: PresenceNotice) -> None:
         self.online, self.peak, self.likes = notice.online, notice.peak, notice.likes

@@ -17,11 +17,14 @@ class RoomEntry(msgspec.Struct):
 
 
 class StockNotice(msgspec.Struct):
-    """Body of an `S` message."""
+    """Body of an `S` message: units by sku or sale."""
 
     stock: dict[str, int]
+    """What is available."""
     buyers: list[str] = []
     """Whose orders were held with it."""
+    total: dict[str, int] = {}
+    """What there is in all, where that changed: available, held and sold."""
 
 
 class OrderTrouble(msgspec.Struct):

@@ -24,6 +24,8 @@ class Refusal(Protocol):
 class Counts(Protocol):
     @property
     def available(self) -> int: ...
+    @property
+    def total(self) -> int: ...
 
 
 class Due(Protocol):
@@ -56,7 +58,9 @@ class Pools(Closing, Protocol):
 
     async def mount(
         self, room: str, sku: str, *, price: int, currency: str, stock: int, per_user_limit: int | None
-    ) -> None: ...
+    ) -> int:
+        """Units the product has in all: available, held and sold."""
+        ...
 
     async def update(self, room: str, sku: str, *, price: int, per_user_limit: int | None) -> None: ...
 

@@ -22,12 +22,14 @@ class Facts:
     """What the caller and the pools add to a decision.
 
     `sale`: the id for a sale being scheduled. `window`: its (starts_at, ends_at) once the pool has
-    it. `reasons`: per sale closed by this command, the reason that stuck in its pool.
+    it. `reasons`: per sale closed by this command, the reason that stuck in its pool. `total`: units that
+    the pool of a product being mounted has, also those sold when it was on the shelf before.
     """
 
     sale: str = ""
     window: tuple[int, int] | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
+    total: int | None = None
 
 
 def new_sale(state: RoomState, command: SaleSchedule, now: int, facts: Facts) -> Sale:
@@ -50,6 +52,7 @@ def new_sale(state: RoomState, command: SaleSchedule, now: int, facts: Facts) ->
         phase=SalePhase.SCHEDULED,
         available=command.stock,
         per_user_limit=command.per_user_limit,
+        total=command.stock,
     )
 
 

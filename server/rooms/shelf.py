@@ -43,12 +43,13 @@ _SALE_ID = re.compile(r"s[0-9a-f]{32}")
 def decide_shelf(
     state: RoomState,
     command: ShelfCommand,
+    total: int | None = None,
 ) -> Events:
-    """The events of a command about products; a restock makes none."""
+    """The events of a command about products; a restock makes none. `total`: see `Facts`."""
     events: Events = []
     match command:
         case ProductMount():
-            events.append(ProductMounted(product=_mounted(state, command)))
+            events.append(ProductMounted(product=_mounted(state, command, total)))
         case ProductUpdate():
             events.append(ProductUpdated(product=_updated(state, command)))
         case ProductPin(sku=sku):
@@ -74,7 +75,7 @@ def decide_shelf(
     return events
 
 
-def _mounted(state: RoomState, command: ProductMount) -> Product:
+def _mounted(state: RoomState, command: ProductMount, total: int | None) -> Product:
     open_room(state)
     product = command.product
     if product.sku in state.products:
@@ -92,6 +93,7 @@ def _mounted(state: RoomState, command: ProductMount) -> Product:
         per_user_limit=product.per_user_limit,
         available=product.stock,
         position=len(state.products),
+        total=product.stock if total is None else total,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -118,7 +119,8 @@ class RoomState:
             case SaleSoldOut(sale=id):
                 self.sales[id] = replace(self.sales[id], phase=SalePhase.SOLD_OUT, available=0)
             case SaleEnded(sale=id):
-                self.sales[id] = replace(self.sales[id], phase=final_phase(event.reason), available=0)
+                phase = final_phase(event.reason)
+                self.sales[id] = replace(self.sales[id], phase=phase, available=0, total=0)
             case DanmakuRecalled():
                 pass
             case _:
@@ -169,20 +171,27 @@ class RoomState:
             del self.sales[sale.sale]
 
     def set_stock(self, levels: Mapping[str, int]) -> dict[str, int]:
-        """Take pool numbers in, keyed by sku or sale id; returns those that changed.
+        """Take in what the pools have available, keyed by sku or sale id; returns those that changed.
 
         Keys the room does not show are left out, and so are finished sales: theirs stays 0.
         """
+        return self._set("available", levels)
+
+    def set_totals(self, totals: Mapping[str, int]) -> dict[str, int]:
+        """As `set_stock`, for what the pools have in all: available, held and sold."""
+        return self._set("total", totals)
+
+    def _set(self, name: Literal["available", "total"], levels: Mapping[str, int]) -> dict[str, int]:
         changed: dict[str, int] = {}
-        for key, available in levels.items():
+        for key, units in levels.items():
             product = self.products.get(key)
-            if product is not None and product.available != available:
-                self.products[key] = replace(product, available=available)
-                changed[key] = available
+            if product is not None and getattr(product, name) != units:
+                self.products[key] = replace(product, **{name: units})
+                changed[key] = units
             sale = self.sales.get(key)
-            if sale is not None and sale.phase in ACTIVE and sale.available != available:
-                self.sales[key] = replace(sale, available=available)
-                changed[key] = available
+            if sale is not None and sale.phase in ACTIVE and getattr(sale, name) != units:
+                self.sales[key] = replace(sale, **{name: units})
+                changed[key] = units
         return changed
 
     def active_sales(self, sku: str | None = None) -> list[Sale]:

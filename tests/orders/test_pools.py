@@ -199,15 +199,15 @@ async def test_every_stock_change_is_told_to_the_room(shop: Shop) -> None:
                 message = await channel.get_message(ignore_subscribe_messages=True, timeout=1)
                 if message:
                     heard.append(message["data"])
-    assert heard[0] == b'S{"stock":{"lamp":5}}'
-    assert json.loads(heard[1][1:]) == {"stock": {"lamp": 3, "s1": 2}}
+    assert heard[0] == b'S{"stock":{"lamp":5},"total":{"lamp":5}}'
+    assert json.loads(heard[1][1:]) == {"stock": {"lamp": 3, "s1": 2}, "total": {"lamp": 3, "s1": 2}}
     assert heard[2] == b'S{"stock":{"s1":1},"buyers":["ann"]}'
     assert heard[3] == b'S{"stock":{"s1":1}}'
     ((notice),) = json.loads(heard[4][1:])
     assert heard[4][:1] == b"O" and notice["user"] == "ann"
     told = decode_order(json.dumps(notice["order"]).encode())
     assert (told.order, told.version, told.status) == (order.order, 2, "paid")
-    assert json.loads(heard[5][1:]) == {"stock": {"lamp": 4, "s1": 0}}
+    assert json.loads(heard[5][1:]) == {"stock": {"lamp": 4, "s1": 0}, "total": {"lamp": 4, "s1": 1}}
 
 
 async def test_a_store_that_is_away(anyio_backend: str) -> None:

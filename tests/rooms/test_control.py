@@ -186,6 +186,23 @@ async def test_an_update_shows_the_pools_number_of_that_time(house: House, liste
     assert (await buy(house.pools, "r", sku="a", quantity=2)).amount == 160
 
 
+async def test_a_product_that_comes_back_knows_what_was_sold_of_it_before(house: House) -> None:
+    await house.do(mount("a", 10))
+    await buy(house.pools, "r", sku="a", quantity=3)
+    await house.do(ProductUnmount(sku="a"), mount("a", 5))
+    product = (await house.room()).products["a"]
+    assert (product.available, product.total) == (5, 8)
+    await house.do(flash(4))
+    await house.do(ProductUpdate(sku="a", title="A"))
+    room = await house.room()
+    assert (room.products["a"].available, room.products["a"].total) == (1, 4)
+    sale = room.sales[await house.sale()]
+    assert (sale.available, sale.total) == (4, 4)
+    await house.do(SaleCancel(sale=sale.sale))
+    assert (await house.room()).sales[sale.sale].total == 0
+    assert (await house.pools.counts("r"))["a"].total == 8
+
+
 async def test_a_cancelled_sale_gives_its_stock_back_once(house: House) -> None:
     await house.do(mount("a", 10), flash(4))
     sale = await house.sale()

@@ -123,6 +123,7 @@ def test_a_mounted_product_stands_last_with_its_stock() -> None:
                 per_user_limit=2,
                 available=7,
                 position=1,
+                total=7,
             )
         )
     ]
@@ -145,11 +146,11 @@ def test_an_update_changes_what_was_named_and_null_takes_a_field_away() -> None:
     state.set_stock({"a": 4})
     (event,) = events(state, ProductUpdate(sku="a", price=80, per_user_limit=None))
     assert event == ProductUpdated(
-        product=Product(sku="a", title="A", price=80, image="/a.png", list_price=150, available=4)
+        product=Product(sku="a", title="A", price=80, image="/a.png", list_price=150, available=4, total=9)
     )
     (event,) = events(state, ProductUpdate(sku="a", title="Z", image=None, list_price=None))
     assert event == ProductUpdated(
-        product=Product(sku="a", title="Z", price=100, per_user_limit=2, available=4)
+        product=Product(sku="a", title="Z", price=100, per_user_limit=2, available=4, total=9)
     )
     assert refusal(state, ProductUpdate(sku="a")) == (ErrorCode.INVALID, None)
 
@@ -231,6 +232,7 @@ def test_a_sale_is_planned_from_the_clock_and_settled_by_the_pool() -> None:
         phase=SalePhase.SCHEDULED,
         available=3,
         per_user_limit=1,
+        total=3,
     )
     # The pool's window stands, also where its start has meanwhile passed.
     (event,) = events(state, sale(starts_at=NOW), Facts(sale="s9", window=(NOW - 2, NOW + 998)))

@@ -17,6 +17,7 @@ from schemas.events import (
     ProductMounted,
     ProductUpdated,
     RoomUpdated,
+    SaleEnded,
     SaleScheduled,
     SaleSoldOut,
     SaleStarted,
@@ -29,7 +30,7 @@ from server.fanout.outbox import Outbox
 from server.rooms.live import LiveRoom
 from server.rooms.log import RoomLog
 from server.rooms.moderation import FOREVER, Moderation, Silence, Standing
-from server.rooms.notices import encode_chat
+from server.rooms.notices import StockNotice, encode_chat
 from server.rooms.state import RoomState
 from server.settings import FanoutSettings
 
@@ -59,13 +60,14 @@ class Log:
 
 class Orders:
     levels: dict[str, int] = {}  # noqa: RUF012 - replaced, never changed
+    totals: dict[str, int] = {}  # noqa: RUF012 - replaced, never changed
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, dict[str, int], list[str]]] = []
         self.lost: list[str] = []
 
-    async def stock(self, room: str) -> dict[str, int]:
-        return self.levels
+    async def stock(self, room: str) -> StockNotice:
+        return StockNotice(stock=self.levels, total=self.totals)
 
     def heard_stock(self, room: str, stock: dict[str, int], buyers: list[str]) -> None:
         self.heard.append((room, stock, buyers))
@@ -181,12 +183,13 @@ async def test_a_renewed_subscription_reads_log_and_stock() -> None:
     house.logged(ProductMounted(product=product()))
     house.told()
     house.logged(RoomUpdated(announcement="missed"), heard=False)
-    house.orders.levels = {"A": 2}
+    house.orders.levels, house.orders.totals = {"A": 2}, {"A": 9}
     house.room.heard(b"R", b"")
     await house.mended()
     assert house.room.ready.is_set()
     *_, event, numbers = house.told()
     assert event["announcement"] == "missed" and numbers["stock"] == {"A": 2}
+    assert numbers["total"] == {"A": 9}
 
 
 async def test_a_log_that_cannot_be_followed_sends_everybody_round_again() -> None:
@@ -224,6 +227,27 @@ async def test_stock_is_told_when_it_changed_and_an_older_number_does_not_win() 
     assert (mounted["product"]["available"], updated["product"]["available"]) == (5, 3)
     assert numbers["stock"] == {"A": 3}
     assert house.room.snapshot().products[0].available == 3
+
+
+async def test_what_there_is_in_all_is_told_when_it_changed_and_forgotten_with_the_sale() -> None:
+    house = House()
+    sale = Sale(
+        sale="s", sku="A", price=1, starts_at=NOW, ends_at=NOW + 9, phase=SalePhase.OPEN, available=2, total=2
+    )
+    house.logged(ProductMounted(product=Product(sku="A", title="A", price=1, available=5, total=5)))
+    house.logged(SaleScheduled(sale=sale))
+    house.room.heard(b"S", b'{"stock":{"A":3},"total":{"A":4,"s":2,"unknown":7}}')
+    house.logged(ProductUpdated(product=Product(sku="A", title="B", price=1, available=5, total=5)))
+    *_, updated, numbers = house.told()
+    assert (updated["product"]["available"], updated["product"]["total"]) == (3, 4)
+    assert (numbers["stock"], numbers["total"]) == ({"A": 3}, {"A": 4})
+    assert house.room.numbers(NOW).total == {"A": 4, "s": 2}
+    house.room.heard(b"S", b'{"stock":{"s":0,"A":5},"total":{"s":0,"A":6}}')
+    house.logged(SaleEnded(sale="s", reason="time"))
+    *_, _ended, numbers = house.told()
+    assert (numbers["stock"], numbers["total"]) == ({"A": 5}, {"A": 6})
+    assert house.room.numbers(NOW).total == {"A": 6}
+    assert house.room.snapshot().sales[0].total == 0
 
 
 async def test_a_unit_that_came_back_outlives_the_sold_out_event() -> None:

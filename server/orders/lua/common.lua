@@ -50,7 +50,7 @@ local function touch(pool) pool.dirty = true end
 
 -- A change of what a pool was given; the ledger's stock movement `id`.
 local function move(id, room, pool, delta, reason)
-  pool.total = pool.total + delta
+  pool.total, pool.moved = pool.total + delta, true
   touch(pool)
   moves[#moves + 1] = cjson.encode({id = id .. ':' .. pool.ref, room = room, pool = pool.ref, delta = delta,
     reason = reason, at = now})
@@ -112,7 +112,7 @@ end
 
 local function finish(outbox)
   for _, args in ipairs(writes) do redis.call(unpack(args)) end
-  local stock = {}
+  local stock, total = {}, {}
   for key, pool in pairs(pools) do
     if pool.dirty then
       local fields = {}
@@ -120,8 +120,13 @@ local function finish(outbox)
         fields[#fields + 1], fields[#fields + 2] = counter, pool[counter]
       end
       redis.call('HSET', key, unpack(fields))
-      local number = cjson.encode(string.match(pool.ref, '/(.*)')) .. ':' .. pool.available
-      stock[pool.channel] = stock[pool.channel] and stock[pool.channel] .. ',' .. number or number
+      local channel, name = pool.channel, cjson.encode(string.match(pool.ref, '/(.*)'))
+      local number = name .. ':' .. pool.available
+      stock[channel] = stock[channel] and stock[channel] .. ',' .. number or number
+      if pool.moved then
+        number = name .. ':' .. pool.total
+        total[channel] = total[channel] and total[channel] .. ',' .. number or number
+      end
     end
   end
   local fields = {}
@@ -142,6 +147,9 @@ local function finish(outbox)
     fields[#fields + 1], fields[#fields + 2] = 'c', '[' .. table.concat(actions, ',') .. ']'
   end
   if #fields > 0 then redis.call('XADD', outbox, '*', unpack(fields)) end
-  for channel, numbers in pairs(stock) do redis.call('PUBLISH', channel, 'S{"stock":{' .. numbers .. '}}') end
+  for channel, numbers in pairs(stock) do
+    local totals = total[channel] and ',"total":{' .. total[channel] .. '}' or ''
+    redis.call('PUBLISH', channel, 'S{"stock":{' .. numbers .. '}' .. totals .. '}')
+  end
   for channel, told in pairs(notices) do redis.call('PUBLISH', channel, 'O[' .. told .. ']') end
 end

@@ -38,9 +38,10 @@ export function applyEvent(room: RoomSnapshot, event: SequencedEvent | RoomState
     case "product.mounted":
       return { ...room, products: replace(room.products, event.product, (product) => product.sku) };
     case "product.updated": {
-      // Stock is told on the state lane; the log's product may carry an older number.
+      // Stock is told on the state lane; the log's product may carry older numbers.
       const known = room.products.find((product) => product.sku === event.product.sku);
-      const product = known === undefined ? event.product : { ...event.product, available: known.available };
+      const numbers = known === undefined ? {} : { available: known.available, total: known.total };
+      const product = { ...event.product, ...numbers };
       return { ...room, products: replace(room.products, product, (item) => item.sku) };
     }
     case "product.pinned":
@@ -84,16 +85,23 @@ function applyState(room: RoomSnapshot, event: RoomState): RoomSnapshot {
   const next = { ...room };
   if (event.online != null) next.online = event.online;
   if (event.likes != null) next.likes = event.likes;
-  const stock = event.stock;
-  if (stock != null) {
-    next.products = room.products.map((product) => withStock(product, stock[product.sku]));
-    next.sales = room.sales.map((sale) => withStock(sale, stock[sale.sale]));
+  if (event.stock != null || event.total != null) {
+    const units = (key: string): Units => ({ available: event.stock?.[key], total: event.total?.[key] });
+    next.products = room.products.map((product) => withUnits(product, units(product.sku)));
+    next.sales = room.sales.map((sale) => withUnits(sale, units(sale.sale)));
   }
   return next;
 }
 
-function withStock<T extends { available: number }>(item: T, available: number | undefined): T {
-  return available === undefined || available === item.available ? item : { ...item, available };
+interface Units {
+  available: number | undefined;
+  total: number | undefined;
+}
+
+function withUnits<T extends { available: number; total: number }>(item: T, told: Units): T {
+  const available = told.available ?? item.available;
+  const total = told.total ?? item.total;
+  return available === item.available && total === item.total ? item : { ...item, available, total };
 }
 
 function replace<T>(items: readonly T[], item: T, key: (item: T) => string): T[] {

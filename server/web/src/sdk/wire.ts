@@ -72,6 +72,8 @@ export interface Product {
   available: number;
   pinned: boolean;
   position: number;
+  /** Available, held and sold units together. */
+  total: number;
 }
 
 export interface ProductInput {
@@ -93,6 +95,8 @@ export interface Sale {
   phase: SalePhase;
   available: number;
   per_user_limit: number | null;
+  /** Available, held and sold units together. */
+  total: number;
 }
 
 export interface Order {
@@ -507,6 +511,7 @@ export interface RoomState {
   likes?: number | null;
   stock?: Record<string, number> | null;
   countdown?: Record<string, Countdown> | null;
+  total?: Record<string, number> | null;
 }
 export interface Dashboard {
   type: "dashboard";

@@ -20,6 +20,7 @@ const SNAPSHOT: RoomSnapshot = {
       available: 5,
       pinned: false,
       position: 0,
+      total: 5,
     },
   ],
   sales: [],

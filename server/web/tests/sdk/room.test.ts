@@ -12,6 +12,7 @@ function product(sku: string, changes: Partial<Product> = {}): Product {
     available: 3,
     pinned: false,
     position: 0,
+    total: 3,
     ...changes,
   };
 }
@@ -25,6 +26,7 @@ const SALE: Sale = {
   phase: "scheduled",
   available: 2,
   per_user_limit: 1,
+  total: 2,
 };
 
 const ROOM: RoomSnapshot = {
@@ -59,6 +61,14 @@ describe("applyEvent", () => {
     const stocked = applyEvent(ROOM, { type: "room.state", server_time: 1, stock: { a: 9 } });
     const updated = applyEvent(stocked, { type: "product.updated", seq: 1, product: product("a", { price: 80, available: 3 }) });
     expect(updated.products[0]).toMatchObject({ price: 80, available: 9 });
+  });
+
+  test("so does what there is in all, and a product keeps it too", () => {
+    const told = applyEvent(ROOM, { type: "room.state", server_time: 1, total: { a: 12, s1: 4 } });
+    expect(told.products.find((item) => item.sku === "a")).toMatchObject({ available: 3, total: 12 });
+    expect(told.sales[0]).toMatchObject({ available: 2, total: 4 });
+    const updated = applyEvent(told, { type: "product.updated", seq: 1, product: product("a", { price: 80 }) });
+    expect(updated.products.find((item) => item.sku === "a")).toMatchObject({ price: 80, total: 12 });
   });
 
   test("stock goes to products and sales by their ids", () => {
