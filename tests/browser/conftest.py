@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from tests.live_server import LiveServer, running
 
-BUILD = Path(__file__).parents[2] / "server" / "web" / "build.py"
+ROOT = Path(__file__).parents[2]
+BUILD = ROOT / "server" / "web" / "build.py"
+FAILURES = ROOT / "build" / "browser-failures"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -30,6 +35,18 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 
 OpenPage = Callable[..., Page]
+Theme = Literal["dark", "light"]
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -71,26 +88,51 @@ def room(request: pytest.FixtureRequest, server: LiveServer) -> str:
 
 
 @pytest.fixture
-def open_page(browser: Browser, server: LiveServer) -> Iterator[OpenPage]:
-    """Opens a path as a new visitor; what a page complained about fails the test at its end."""
+def open_page(request: pytest.FixtureRequest, browser: Browser, server: LiveServer) -> Iterator[OpenPage]:
+    """Opens a path as a new visitor; what a page complained about fails the test at its end.
+
+    `at`: an origin that is not the server's own; `script`: run before any of the page's. Where the test
+    failed, `build/browser-failures` has a picture of every page.
+    """
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def open_path(path: str, *, phone: bool = False, locale: str = "en-US") -> Page:
-        context = browser.new_context(viewport=PHONE if phone else DESKTOP, locale=locale)
+    def open_path(
+        path: str,
+        *,
+        phone: bool = False,
+        locale: str = "en-US",
+        theme: Theme = "light",
+        at: str | None = None,
+        script: str | None = None,
+    ) -> Page:
+        context = browser.new_context(viewport=PHONE if phone else DESKTOP, locale=locale, color_scheme=theme)
         context.set_default_timeout(15_000)
+        if script is not None:
+            context.add_init_script(script)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
         page.on("console", lambda message: _complain(complaints, message.text))
         page.on("request", lambda request: _outside(complaints, request.url))
-        page.goto(server.url + path)
+        page.goto((at or server.url) + path)
         return page
 
     yield open_path
+    if request.node.stash.get(FAILED, False):
+        _picture(request.node.name, contexts)
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def _picture(test: str, contexts: list[BrowserContext]) -> None:
+    FAILURES.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"[^A-Za-z0-9_-]", "-", test)
+    for number, page in enumerate([page for context in contexts for page in context.pages]):
+        # A page that hangs is no reason to lose the others' pictures.
+        with contextlib.suppress(PlaywrightError):
+            page.screenshot(path=FAILURES / f"{name}-{number}.png", timeout=5_000)
 
 
 def _complain(complaints: list[str], text: str) -> None:
