@@ -63,11 +63,13 @@ check: $(STAMP) ## Lint, types, import walls, generated documents
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m schemas.asyncapi --check
 	@$(BIN)/python -m schemas.openapi --check
+	@$(BIN)/python -m schemas.typescript --check
 	@$(BIN)/python -m server.metrics_page --check
 
-documents: $(STAMP) ## Write the AsyncAPI and OpenAPI documents and docs/metrics.md anew
+documents: $(STAMP) ## Write the AsyncAPI and OpenAPI documents, the SDK's types and docs/metrics.md anew
 	@$(BIN)/python -m schemas.asyncapi
 	@$(BIN)/python -m schemas.openapi
+	@$(BIN)/python -m schemas.typescript
 	@$(BIN)/python -m server.metrics_page
 
 bench: $(STAMP) ## Fan-out and orders beside their floors and other servers, in one run (SECTION=joins|memory|room|curve)

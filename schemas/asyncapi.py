@@ -16,6 +16,7 @@ from schemas.commands import ControlCommand, ViewerCommand
 from schemas.components import Schema, Type, components, reference
 from schemas.documents import main
 from schemas.events import LANES, Dashboard
+from schemas.replies import REPLIES
 
 _LIVE_COMMANDS: tuple[Type, ...] = get_args(ViewerCommand)
 _CONTROL_COMMANDS: tuple[Type, ...] = get_args(ControlCommand)
@@ -29,17 +30,6 @@ _LANES = {
     "L3": ("chat", "Sampled under a budget. What was skipped is counted and told by `danmaku.skipped`."),
 }
 
-_REPLIES = {
-    "hello": "welcome",
-    "ping": "pong",
-    "danmaku.send": "danmaku.accepted",
-    "order.place": "order.accepted",
-    "order.pay": "order.accepted",
-    "order.cancel": "order.accepted",
-    "order.refund": "order.accepted",
-    "order.get": "order.accepted",
-}
-_WITHOUT_REPLY = {"like"}
 _WITHOUT_TOKEN = {"hello", "ping"}
 
 _DESCRIPTION = f"""\
@@ -197,10 +187,10 @@ def _operations(channel: str, commands: tuple[Type, ...], said: tuple[Type, ...]
         }
         if tag not in _WITHOUT_TOKEN:
             operation["security"] = [{"$ref": "#/components/securitySchemes/token"}]
-        if tag not in _WITHOUT_REPLY:
+        if command in REPLIES:
             operation["reply"] = {
                 "channel": where,
-                "messages": messages(_REPLIES.get(tag, "done"), "error"),
+                "messages": messages(_tag(REPLIES[command]), "error"),
             }
         operations[f"{channel}.{tag}"] = operation
     for lane, (name, promise) in _LANES.items():

@@ -23,7 +23,7 @@ import {
   type RoomSnapshot,
   type User,
   type Welcome,
-} from "./wire.js";
+} from "./wire/index.js";
 
 const PING_BURST = 5;
 const PING_BURST_GAP_MS = 120;

@@ -2,7 +2,7 @@
 
 import { decode, encode } from "@msgpack/msgpack";
 import { asBatch, type Codec, NotABatch } from "./codec.js";
-import { SUBPROTOCOL_MSGPACK } from "./wire.js";
+import { SUBPROTOCOL_MSGPACK } from "./wire/index.js";
 
 export const msgpackCodec: Codec = {
   subprotocol: SUBPROTOCOL_MSGPACK,

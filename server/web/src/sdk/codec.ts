@@ -1,6 +1,6 @@
 /** How commands and batches travel: one WebSocket message each way. */
 
-import { type Command, type Event, SUBPROTOCOL_JSON } from "./wire.js";
+import { type Command, type Event, SUBPROTOCOL_JSON } from "./wire/index.js";
 
 export interface Codec {
   /** The WebSocket subprotocol that names this encoding. */

@@ -8,7 +8,7 @@
  * - `SessionClosed`: the session is over (`close()` was called, or a final close code came).
  */
 
-import type { ErrorCode, ErrorEvent } from "./wire.js";
+import type { ErrorCode, ErrorEvent } from "./wire/index.js";
 
 export class CommandError extends Error {
   override name = "CommandError";

@@ -9,4 +9,4 @@ export { listOrders, type OrderQuery } from "./ledger.js";
 export { newRequestId, type OrderRequest } from "./orders.js";
 export { applyEvent, isSequenced, type SaleWindow, saleWindow, shelfOrder } from "./room.js";
 export { type ClientEvents, type ClientOptions, type Status, socketUrl } from "./session.js";
-export * from "./wire.js";
+export * from "./wire/index.js";

@@ -1,7 +1,7 @@
 /** Orders from the ledger, over HTTP. It is a moment behind what the socket tells. */
 
 import { CommandError, ConnectionLost } from "./errors.js";
-import type { ErrorCode, OrderList, OrderStatus } from "./wire.js";
+import type { ErrorCode, OrderList, OrderStatus } from "./wire/index.js";
 
 export interface OrderQuery {
   /** Of this room; a host sees everybody's there, a buyer their own. */

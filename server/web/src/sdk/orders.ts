@@ -9,7 +9,7 @@
 
 import { Backoff } from "./backoff.js";
 import { CommandError, ConnectionLost, ReplyTimeout } from "./errors.js";
-import type { OrderAccepted, OrderCommand, OrderPlace } from "./wire.js";
+import type { OrderAccepted, OrderCommand, OrderPlace } from "./wire/index.js";
 
 export interface OrderRequest {
   /** Exactly one of `sku` and `sale`. */

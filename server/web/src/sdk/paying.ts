@@ -3,7 +3,7 @@
  * accepted and the order is still unpaid. A newer version of the order, or an `error` about it, ends that.
  */
 
-import type { Asking, Order, OrderAccepted } from "./wire.js";
+import type { Asking, Order, OrderAccepted } from "./wire/index.js";
 
 export class Paying {
   /** Commands under way that pay, by id. */

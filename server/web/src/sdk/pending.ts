@@ -1,7 +1,7 @@
 /** Commands that wait for their reply, by command id. Bounded: beyond the limit a command is refused. */
 
 import { CommandError, ConnectionLost, ReplyTimeout } from "./errors.js";
-import type { ErrorEvent, Reply } from "./wire.js";
+import type { ErrorEvent, Reply } from "./wire/index.js";
 
 interface Waiting {
   type: string;

@@ -1,20 +1,16 @@
 /** What is true in a room, as far as this client was told: pure functions from event to state. */
 
-import type { Product, RoomSnapshot, RoomState, Sale, SalePhase, SequencedEvent } from "./wire.js";
+import {
+  type Product,
+  type RoomSnapshot,
+  type RoomState,
+  type Sale,
+  type SalePhase,
+  SEQUENCED_TYPES,
+  type SequencedEvent,
+} from "./wire/index.js";
 
-const SEQUENCED = new Set<string>([
-  "room.updated",
-  "product.mounted",
-  "product.updated",
-  "product.pinned",
-  "product.unmounted",
-  "product.sorted",
-  "sale.scheduled",
-  "sale.started",
-  "sale.sold_out",
-  "sale.ended",
-  "danmaku.recalled",
-]);
+const SEQUENCED: ReadonlySet<string> = new Set(SEQUENCED_TYPES);
 
 /** Whether an event has its place in the room's log (`seq`). */
 export function isSequenced(event: { type: string }): event is SequencedEvent {

@@ -2,7 +2,7 @@
 
 import type { BackoffOptions } from "./backoff.js";
 import type { Codec } from "./codec.js";
-import type { EventOf, EventType } from "./wire.js";
+import type { EventOf, EventType } from "./wire/index.js";
 
 export type Status =
   | { phase: "idle" }

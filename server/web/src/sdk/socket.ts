@@ -1,7 +1,7 @@
 /** One WebSocket, with a deadline on signs of life. Reports its end once, and never after `detach`. */
 
 import type { Codec } from "./codec.js";
-import type { Command, Event } from "./wire.js";
+import type { Command, Event } from "./wire/index.js";
 
 export interface SocketOptions {
   url: string;

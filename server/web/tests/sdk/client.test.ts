@@ -28,6 +28,7 @@ const SNAPSHOT: RoomSnapshot = {
   likes: 0,
 };
 
+/** Recovered means without a snapshot. */
 function welcome(changes: Partial<Welcome> = {}): Welcome {
   return {
     type: "welcome",
@@ -38,7 +39,7 @@ function welcome(changes: Partial<Welcome> = {}): Welcome {
     server_time: 1_000_000,
     heartbeat_ms: 25_000,
     recovered: false,
-    room: SNAPSHOT,
+    ...(changes.recovered ? {} : { room: SNAPSHOT }),
     orders: [],
     ...changes,
   };
@@ -147,7 +148,7 @@ describe("resume", () => {
     const client = await opened();
     FakeSocket.last.say({ type: "room.updated", seq: 11, announcement: "hi" });
     FakeSocket.last.drop();
-    await comeBack(welcome({ recovered: true, room: null, seq: 12 }));
+    await comeBack(welcome({ recovered: true, seq: 12 }));
     expect(FakeSocket.last.got("hello")[0]?.resume).toEqual({ epoch: "e1", seq: 11 });
     FakeSocket.last.say({ type: "room.updated", seq: 12, status: "paused" });
     expect(client.room).toMatchObject({ announcement: "hi", status: "paused" });
@@ -173,7 +174,7 @@ describe("resume", () => {
     FakeSocket.last.say({ type: "room.updated", seq: 12, announcement: "too far" });
     expect(client.status.phase).toBe("waiting");
     expect(client.room?.announcement).toBeNull();
-    await comeBack(welcome({ recovered: true, room: null, seq: 12 }));
+    await comeBack(welcome({ recovered: true, seq: 12 }));
     expect(FakeSocket.last.got("hello")[0]?.resume).toEqual({ epoch: "e1", seq: 10 });
   });
 });
@@ -255,7 +256,7 @@ describe("heartbeats", () => {
     const pings = FakeSocket.last.got("ping");
     expect(pings.length).toBe(5);
     for (const ping of pings) {
-      const sent = ping.client_time;
+      const sent = ping.client_time ?? 0;
       FakeSocket.last.say({ type: "pong", id: ping.id ?? 0, client_time: sent, server_time: (sent + Date.now()) / 2 + ahead });
     }
     expect(client.clock.offset).toBeCloseTo(ahead, 5);
@@ -266,7 +267,7 @@ describe("heartbeats", () => {
     await opened();
     const answer = (): void => {
       const ping = FakeSocket.last.got("ping").at(-1);
-      if (ping) FakeSocket.last.say({ type: "pong", id: ping.id ?? 0, client_time: ping.client_time, server_time: 0 });
+      if (ping) FakeSocket.last.say({ type: "pong", id: ping.id ?? 0, client_time: ping.client_time ?? 0, server_time: 0 });
     };
     await vi.advanceTimersByTimeAsync(600);
     answer();
@@ -328,7 +329,7 @@ describe("orders", () => {
     const placed = client.order({ sku: "tea", pay: true });
     const first = FakeSocket.last.got("order.place")[0];
     FakeSocket.last.drop(4000);
-    await comeBack(welcome({ recovered: true, room: null }));
+    await comeBack(welcome({ recovered: true }));
     const again = FakeSocket.last.got("order.place")[0];
     expect(again?.request_id).toBe(first?.request_id);
     FakeSocket.last.say({ type: "order.accepted", id: again?.id ?? 0, order: order(), replayed: true });
@@ -340,7 +341,7 @@ describe("orders", () => {
     const client = await opened();
     const placed = client.order({ sku: "tea", pay: true });
     FakeSocket.last.drop(4001);
-    await comeBack(welcome({ recovered: true, room: null }));
+    await comeBack(welcome({ recovered: true }));
     const again = FakeSocket.last.got("order.place")[0];
     FakeSocket.last.say({
       type: "order.accepted",
@@ -395,7 +396,7 @@ describe("orders", () => {
   test("an unfinished order that a reconnect does not mention is asked about", async () => {
     const client = await opened({}, welcome({ orders: [order({ status: "reserved", version: 1 })] }));
     FakeSocket.last.drop();
-    await comeBack(welcome({ recovered: true, room: null, orders: [] }));
+    await comeBack(welcome({ recovered: true, orders: [] }));
     const asked = FakeSocket.last.got("order.get")[0];
     expect(asked?.order).toBe("o1");
     FakeSocket.last.say({

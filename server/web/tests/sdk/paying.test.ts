@@ -29,7 +29,6 @@ function welcome(orders: Order[] = []): Event {
     server_time: 0,
     heartbeat_ms: 25_000,
     recovered: false,
-    room: null,
     orders,
   };
 }
