@@ -7,29 +7,65 @@ from playwright.sync_api import Locator, Page, expect
 
 def go_live(console: Page) -> None:
     console.get_by_test_id("start").click()
+    console.get_by_test_id("confirm-start").click()
     expect(console.get_by_test_id("desk-status")).to_have_attribute("data-status", "live")
+    expect(console.get_by_test_id("start-dialog")).to_have_count(0)
+
+
+def end_room(console: Page) -> None:
+    console.get_by_test_id("end").click()
+    console.get_by_test_id("confirm-end").click()
+    expect(console.get_by_test_id("desk-status")).to_have_attribute("data-status", "ended")
+
+
+def open_mount(console: Page) -> Locator:
+    """The form for a new product, opened in its drawer."""
+    form = console.get_by_test_id("mount-form")
+    if form.count() == 0:
+        console.get_by_test_id("open-mount").click()
+    expect(form).to_be_visible()
+    return form
 
 
 def mount(console: Page, sku: str, title: str, price: str, stock: int, **more: str) -> Locator:
     """Fills the mount form; the product's row on the desk."""
-    form = console.get_by_test_id("mount-form")
+    form = open_mount(console)
     for name, text in {"sku": sku, "title": title, "price": price, "stock": str(stock), **more}.items():
         form.get_by_test_id(f"mount-{name}").fill(text)
     form.get_by_test_id("mount-submit").click()
     row = console.locator(f'[data-testid="desk-item"][data-sku="{sku}"]')
     expect(row).to_be_visible()
+    expect(console.get_by_test_id("mount-drawer")).to_have_count(0)
     return row
+
+
+def open_sale(console: Page) -> Locator:
+    """The form for a flash sale, opened in its drawer."""
+    form = console.get_by_test_id("sale-form")
+    if form.count() == 0:
+        console.get_by_test_id("open-sale").click()
+    expect(form).to_be_visible()
+    return form
 
 
 def schedule(console: Page, sku: str, price: str, stock: int, starts_in: int, duration: int) -> None:
     """Fills the sale form; returns once the sale is listed."""
-    form = console.get_by_test_id("sale-form")
+    form = open_sale(console)
     form.get_by_test_id("sale-sku").select_option(sku)
     fields = {"price": price, "stock": stock, "starts_in": starts_in, "duration": duration}
     for name, value in fields.items():
         form.get_by_test_id(f"sale-{name}").fill(str(value))
     form.get_by_test_id("sale-submit").click()
     expect(console.get_by_test_id("sale")).to_have_count(1)
+    expect(console.get_by_test_id("sale-drawer")).to_have_count(0)
+
+
+def announce(console: Page, text: str) -> None:
+    """Writes the announcement; returns once it is up."""
+    console.get_by_test_id("open-announce").click()
+    console.get_by_test_id("announce-text").fill(text)
+    console.get_by_test_id("announce-submit").click()
+    expect(console.get_by_test_id("announce-drawer")).to_have_count(0)
 
 
 def shelf_item(viewer: Page, sku: str) -> Locator:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.desk import go_live, mount, say
+from tests.browser.desk import announce, go_live, mount, open_mount, say
 from tests.live_server import LiveServer
 
 pytestmark = pytest.mark.browser
@@ -67,8 +67,7 @@ def test_announcement_pin_and_order_of_the_shelf(room: str, open_page: OpenPage)
     mount(console, "a", "Apple", "1", 5)
     second = mount(console, "b", "Banana", "2", 5)
     viewer = open_page(f"/live/{room}")
-    console.get_by_test_id("announce-text").fill("Free shipping today")
-    console.get_by_test_id("announce-submit").click()
+    announce(console, "Free shipping today")
     expect(viewer.get_by_test_id("announcement")).to_contain_text("Free shipping today")
     console.get_by_test_id("announce-clear").click()
     expect(viewer.get_by_test_id("announcement")).to_have_count(0)
@@ -89,7 +88,7 @@ def test_announcement_pin_and_order_of_the_shelf(room: str, open_page: OpenPage)
 
 def test_the_mount_form_says_what_is_wrong(room: str, open_page: OpenPage) -> None:
     console = open_page(f"/console/{room}")
-    form = console.get_by_test_id("mount-form")
+    form = open_mount(console)
     for name, text in {"sku": "not a sku", "title": "x", "price": "9.999", "stock": "-1"}.items():
         form.get_by_test_id(f"mount-{name}").fill(text)
     form.get_by_test_id("mount-list_price").fill("abc")

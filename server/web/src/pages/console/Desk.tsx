@@ -1,30 +1,55 @@
-/** The host's desk for one room. */
+/** The host's desk for one room: its session, what lies over it, and where everything is. */
 
-import { CloseCode, type Dashboard, type RoomClient, socketUrl } from "@miaodan/client";
+import { CloseCode, type Dashboard, type RoomClient, type RoomSnapshot, shelfOrder, socketUrl } from "@miaodan/client";
 import { useEffect, useState } from "preact/hooks";
 import type { EntryControl } from "../shared/entry.js";
-import { count, money } from "../shared/format.js";
-import { type TextKey, t } from "../shared/i18n.js";
+import { t } from "../shared/i18n.js";
+import { Icon } from "../shared/icons.js";
 import { Gone, LinkBanner } from "../shared/link.js";
-import { SureButton, Switches, Toasts, useToasts } from "../shared/parts.js";
+import { Toasts, useToasts } from "../shared/parts.js";
 import { explain, useClient } from "../shared/session.js";
+import { AnnounceForm, AnnounceLine } from "./Announce.js";
 import type { Act } from "./act.js";
 import { ChatDesk } from "./ChatDesk.js";
+import { EndDialog, StartDialog } from "./Confirm.js";
 import { CreateRoom } from "./CreateRoom.js";
+import { DeskHead } from "./DeskHead.js";
+import { Dialog } from "./Dialog.js";
+import { Figures, useHistory } from "./Figures.js";
+import { Key } from "./Key.js";
+import { KeysDialog } from "./KeysDialog.js";
+import type { KeyAction } from "./keys.js";
 import { MountForm } from "./MountForm.js";
 import { OrderBook } from "./OrderBook.js";
+import { Preview } from "./Preview.js";
+import { type Part, partsFor, rightsOf } from "./roles.js";
 import { SaleForm, Sales } from "./SaleForm.js";
 import { ShelfTable } from "./ShelfTable.js";
+import { Switchboard } from "./Switchboard.js";
+import { useKeysOff, useShortcuts } from "./shortcuts.js";
+import { TabBar } from "./TabBar.js";
+
+/** What lies over the desk. */
+type Over = "mount" | "sale" | "announce" | "start" | "end" | "keys";
 
 export function Desk({ roomId, token, control }: { roomId: string; token: string; control: EntryControl }) {
   const client = useClient({ url: socketUrl(roomId, "control"), token });
   const { toasts, toast } = useToasts();
-  const [dashboard, setDashboard] = useState<Dashboard | null>(null);
-  useEffect(() => client.on("dashboard", setDashboard), [client]);
+  const { history, dashboard } = useHistory(client);
+  const [kickedReason, setKickedReason] = useState("");
+  useEffect(() => client.on("kicked", (event) => setKickedReason(event.reason)), [client]);
+  const [over, setOver] = useState<Over | null>(null);
+  const [part, setPart] = useState<Part>("show");
+  const [keysOff, setKeysOff] = useKeysOff();
+
   const status = client.status;
   useEffect(() => {
     if (status.phase === "closed" && status.code === CloseCode.BAD_TOKEN && control.entry?.kind === "demo") control.refused();
   }, [status]);
+  const room = client.room;
+  useEffect(() => {
+    document.title = `${room?.title ?? roomId} · ${t("console.title")}`;
+  });
 
   const act: Act = async (command) => {
     try {
@@ -36,142 +61,174 @@ export function Desk({ roomId, token, control }: { roomId: string; token: string
       return error instanceof Error ? error : new Error(String(error));
     }
   };
-  const room = client.room;
-  useEffect(() => {
-    document.title = `${room?.title ?? roomId} · ${t("console.title")}`;
-  });
+  const close = (): void => setOver(null);
+  /** As `act`; what lies over the desk goes once it is done. */
+  const actAndClose: Act = async (command) => {
+    const error = await act(command);
+    if (error === null) close();
+    return error;
+  };
 
-  // A moderator keeps the chat in order; the books are not theirs.
-  const sells = client.user?.role === "host" || client.user?.role === "operator";
+  const rights = rightsOf(client.user?.role);
+  const runs = room !== null && rights.runs;
+  const open = status.phase === "open";
+  const start = (): void => {
+    if (room?.status === "paused") void act({ type: "room.start" });
+    else if (room?.status === "scheduled") setOver("start");
+  };
+  const pause = (): void => {
+    if (room?.status === "live") void act({ type: "room.pause" });
+  };
+
+  const onKey = (action: KeyAction): boolean => {
+    if (action.do === "close") {
+      if (over === null) return false;
+      close();
+    } else if (action.do === "help") setOver("keys");
+    else if (action.do === "chat") {
+      setPart("chat");
+      // The part may only be shown after this.
+      setTimeout(() => document.querySelector<HTMLInputElement>('[data-testid="desk-chat-input"]')?.focus(), 0);
+    } else if (!runs || !open || room.status === "ended") return false;
+    else if (action.do === "start") start();
+    else if (action.do === "pause") pause();
+    else if (action.do === "pin") {
+      const product = shelfOrder(room.products)[action.place - 1];
+      if (product !== undefined && !product.pinned) void act({ type: "product.pin", sku: product.sku });
+    } else if (action.do === "unpin") {
+      const pinned = room.products.find((product) => product.pinned);
+      if (pinned !== undefined) void act({ type: "product.unpin", sku: pinned.sku });
+    } else if (action.do === "sale") {
+      if (room.products.length === 0) toast(t("desk.noGoods"));
+      else setOver("sale");
+    } else setOver(action.do);
+    return true;
+  };
+  useShortcuts(keysOff, onKey);
+
   const missing = status.phase === "closed" && status.code === CloseCode.NO_SUCH_ROOM;
   return (
     <>
-      <header class="desk-head">
-        <div class="title">
-          <h1>{room?.title ?? t("console.title")}</h1>
-          {room !== null && (
-            <span class={`status ${room.status}`} data-testid="desk-status" data-status={room.status}>
-              {t(`room.${room.status}`)}
-            </span>
-          )}
-        </div>
-        {room !== null && <RoomSwitch client={client} act={act} />}
-        <a class="button plain" href={`/live/${encodeURIComponent(roomId)}`} target="_blank" rel="noopener">
-          {t("console.viewerPage")}
-        </a>
-        <Switches />
-      </header>
-      <LinkBanner client={client} />
-      {missing && <CreateRoom roomId={roomId} token={token} onCreated={() => client.connect()} />}
-      {room !== null && (
-        <main class="desk" data-testid="desk">
-          <Counters dashboard={dashboard} likes={room.likes} online={room.online} currency={room.currency} />
-          <div class="desk-main">
-            {room.status === "scheduled" && <p class="hint">{t("console.notRunning")}</p>}
-            <ShelfTable act={act} products={room.products} dashboard={dashboard} currency={room.currency} />
-            <Sales act={act} client={client} sales={room.sales} products={room.products} currency={room.currency} />
-            {sells && <OrderBook act={act} room={roomId} token={token} products={room.products} />}
-            <ChatDesk client={client} act={act} />
-          </div>
-          <div class="desk-side">
-            <MountForm act={act} currency={room.currency} />
-            <SaleForm act={act} products={room.products} currency={room.currency} />
-            <Announce act={act} current={room.announcement} />
-          </div>
-        </main>
+      <div class="desk-page" inert={over !== null}>
+        <DeskHead client={client} roomId={roomId} onHelp={() => setOver("keys")} />
+        <LinkBanner client={client} />
+        {missing && <CreateRoom roomId={roomId} token={token} onCreated={() => client.connect()} />}
+        {room !== null && (
+          <>
+            <main
+              class={`desk${rights.runs ? "" : " watching"}`}
+              data-testid="desk"
+              data-part={part}
+              data-role={client.user?.role}
+            >
+              <section class="desk-show" data-testid="part-show">
+                <Preview client={client} room={room} />
+                {rights.runs && (
+                  <>
+                    <AnnounceLine
+                      act={act}
+                      current={room.announcement}
+                      able={open && room.status !== "ended"}
+                      onEdit={() => setOver("announce")}
+                    />
+                    <Switchboard room={room} open={open} onStart={start} onPause={pause} onEnd={() => setOver("end")} />
+                  </>
+                )}
+              </section>
+              {rights.runs && <Goods act={act} client={client} room={room} dashboard={dashboard} open={open} onOver={setOver} />}
+              <section class="desk-figures" data-testid="part-figures">
+                <Figures client={client} history={history} dashboard={dashboard} room={room} rights={rights} />
+              </section>
+              {rights.runs && (
+                <section class="desk-orders desk-slot" data-testid="part-orders">
+                  <OrderBook act={act} room={roomId} token={token} products={room.products} />
+                </section>
+              )}
+              <section class="desk-chat desk-slot" data-testid="part-chat">
+                <ChatDesk client={client} act={act} />
+              </section>
+            </main>
+            <TabBar parts={partsFor(rights)} part={part} onPart={setPart} />
+          </>
+        )}
+      </div>
+
+      {room !== null && over === "mount" && (
+        <Dialog title={t("console.mount")} kind="drawer" testId="mount-drawer" onClose={close}>
+          <MountForm act={actAndClose} currency={room.currency} />
+        </Dialog>
       )}
+      {room !== null && over === "sale" && (
+        <Dialog title={t("console.sale")} kind="drawer" testId="sale-drawer" onClose={close}>
+          <SaleForm act={actAndClose} products={room.products} currency={room.currency} />
+        </Dialog>
+      )}
+      {room !== null && over === "announce" && (
+        <Dialog title={t("console.announce")} kind="drawer" testId="announce-drawer" onClose={close}>
+          <AnnounceForm act={act} current={room.announcement} onDone={close} />
+        </Dialog>
+      )}
+      {room !== null && over === "start" && (
+        <StartDialog room={room} onClose={close} onSure={() => void actAndClose({ type: "room.start" })} />
+      )}
+      {room !== null && over === "end" && (
+        <EndDialog
+          room={room}
+          unpaid={dashboard?.orders.reserved ?? null}
+          now={client.clock.now()}
+          onClose={close}
+          onSure={() => void actAndClose({ type: "room.end" })}
+        />
+      )}
+      {over === "keys" && <KeysDialog runs={runs} off={keysOff} onOff={setKeysOff} onClose={close} />}
       <Toasts toasts={toasts} />
-      {!missing && <Gone client={client} control={control} kickedReason="" guest={false} />}
+      {!missing && <Gone client={client} control={control} kickedReason={kickedReason} guest={false} />}
     </>
   );
 }
 
-function RoomSwitch({ client, act }: { client: RoomClient; act: Act }) {
-  const status = client.room?.status;
+/** The shelf and the flash sales, and the ways to add to them. */
+function Goods(props: {
+  act: Act;
+  client: RoomClient;
+  room: RoomSnapshot;
+  dashboard: Dashboard | null;
+  open: boolean;
+  onOver: (over: Over) => void;
+}) {
+  const { act, client, room } = props;
+  const able = props.open && room.status !== "ended";
   return (
-    <div class="room-switch">
-      {(status === "scheduled" || status === "paused") && (
-        <button type="button" class="primary" data-testid="start" onClick={() => void act({ type: "room.start" })}>
-          {t(status === "paused" ? "console.resume" : "console.start")}
+    <section class="desk-goods" data-testid="part-goods">
+      <div class="desk-add">
+        <button
+          type="button"
+          class="plain"
+          data-testid="open-mount"
+          aria-keyshortcuts="n"
+          disabled={!able}
+          onClick={() => props.onOver("mount")}
+        >
+          <Icon name="plus" /> {t("desk.newProduct")} <Key name="N" />
         </button>
-      )}
-      {status === "live" && (
-        <button type="button" class="plain" data-testid="pause" onClick={() => void act({ type: "room.pause" })}>
-          {t("console.pause")}
+        <button
+          type="button"
+          class="plain"
+          data-testid="open-sale"
+          aria-keyshortcuts="f"
+          disabled={!able || room.products.length === 0}
+          title={room.products.length === 0 ? t("desk.noGoods") : undefined}
+          onClick={() => props.onOver("sale")}
+        >
+          <Icon name="bolt" /> {t("desk.newSale")} <Key name="F" />
         </button>
-      )}
-      {status !== "ended" && (
-        <SureButton
-          label={t("console.end")}
-          sure={t("console.endSure")}
-          class="plain danger"
-          testId="end"
-          onSure={() => void act({ type: "room.end" })}
-        />
-      )}
-    </div>
-  );
-}
-
-function Counters(props: { dashboard: Dashboard | null; likes: number; online: number; currency: string }) {
-  const board = props.dashboard;
-  const cells: [TextKey, string, string][] = [
-    ["console.online", count(board?.online ?? props.online), "online"],
-    ["console.peak", count(board?.peak_online ?? 0), "peak"],
-    ["console.likes", count(props.likes), "likes"],
-    ["console.rate", (board?.danmaku_rate ?? 0).toFixed(1), "rate"],
-    ["console.reserved", count(board?.orders.reserved ?? 0), "reserved"],
-    ["console.paid", count(board?.orders.paid ?? 0), "paid"],
-    ["console.refunded", count(board?.orders.refunded ?? 0), "refunded"],
-    ["console.revenue", money(board?.revenue ?? 0, props.currency), "revenue"],
-  ];
-  return (
-    <dl class="counters" data-testid="counters">
-      {cells.map(([label, value, name]) => (
-        <div key={name}>
-          <dt>{t(label)}</dt>
-          <dd data-testid={`counter-${name}`}>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
-}
-
-function Announce({ act, current }: { act: Act; current: string | null }) {
-  const [text, setText] = useState("");
-  return (
-    <form
-      class="card"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void act({ type: "room.announce", text: text.trim() }).then((error) => error === null && setText(""));
-      }}
-    >
-      <h2>{t("console.announce")}</h2>
-      {current !== null && <p class="current">{current}</p>}
-      <textarea
-        rows={2}
-        maxLength={500}
-        aria-label={t("console.announce")}
-        data-testid="announce-text"
-        value={text}
-        onInput={(event) => setText(event.currentTarget.value)}
-      />
-      <div class="row">
-        <button type="submit" class="primary" data-testid="announce-submit" disabled={text.trim() === ""}>
-          {t("console.announceDo")}
-        </button>
-        {current !== null && (
-          <button
-            type="button"
-            class="plain"
-            data-testid="announce-clear"
-            onClick={() => void act({ type: "room.announce", text: "" })}
-          >
-            {t("console.announceClear")}
-          </button>
-        )}
       </div>
-    </form>
+      <div class="desk-slot desk-shelf-slot">
+        <ShelfTable act={act} products={room.products} dashboard={props.dashboard} currency={room.currency} />
+      </div>
+      <div class="desk-slot desk-sales-slot">
+        <Sales act={act} client={client} sales={room.sales} products={room.products} currency={room.currency} />
+      </div>
+    </section>
   );
 }

@@ -1,7 +1,10 @@
 import { render } from "preact";
 import "../style/base.css";
-import "../style/console.css";
+import "../style/live/stage.css";
+import "../style/live/foot.css";
+import "../style/live/cards.css";
 import "../style/order-book.css";
+import "../style/console/index.css";
 import { useEntry } from "../shared/entry.js";
 import { t, useLang } from "../shared/i18n.js";
 import { DemoNotice, Switches, TokenForm } from "../shared/parts.js";

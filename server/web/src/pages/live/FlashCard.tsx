@@ -12,8 +12,6 @@ import { Outcome } from "./Outcome.js";
 
 /** How long after zero `not_open` can still be this page's clock being early. */
 const JUST_OPENED_MS = 1_500;
-/** How long a sale that is over stays on the stage. */
-export const LINGER_MS = 8_000;
 
 export interface FlashCardProps {
   client: RoomClient;

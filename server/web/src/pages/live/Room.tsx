@@ -1,6 +1,6 @@
 /** One live room as a viewer sees it. */
 
-import { CloseCode, type Sale, saleWindow, socketUrl } from "@miaodan/client";
+import { CloseCode, socketUrl } from "@miaodan/client";
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { useChat } from "../shared/chat.js";
 import { useServerTime } from "../shared/countdown.js";
@@ -15,27 +15,14 @@ import { useClient } from "../shared/session.js";
 import { useBuying } from "./buying.js";
 import { ChatInput, ChatList, useMuted } from "./Chat.js";
 import { DanmakuLayer } from "./danmaku-layer.js";
-import { FlashCard, LINGER_MS } from "./FlashCard.js";
+import { FlashCard } from "./FlashCard.js";
 import { LikeButton } from "./LikeButton.js";
 import { Orders } from "./Orders.js";
+import { nextTurn, saleToShow } from "./on-stage.js";
 import { type BuyContext, OrderSheet, PinnedCard, Shelf } from "./Shelf.js";
 import { Troubles } from "./Troubles.js";
 
 type Tab = "shelf" | "orders";
-
-/** The sale to show: what is on now, then what comes next, then what has just ended. */
-function saleToShow(sales: readonly Sale[], now: number): Sale | undefined {
-  const rank = { open: 0, sold_out: 1, before: 2, over: 3 } as const;
-  return sales
-    .filter((sale) => saleWindow(sale, now) !== "over" || (sale.phase !== "cancelled" && now < sale.ends_at + LINGER_MS))
-    .toSorted((a, b) => rank[saleWindow(a, now)] - rank[saleWindow(b, now)] || a.starts_at - b.starts_at)[0];
-}
-
-/** When the choice of `saleToShow` may change next, on the server's clock. */
-function nextTurn(sales: readonly Sale[], now: number): number | null {
-  const turns = sales.flatMap((sale) => [sale.starts_at, sale.ends_at, sale.ends_at + LINGER_MS]).filter((at) => at > now);
-  return turns.length === 0 ? null : Math.min(...turns);
-}
 
 export function Room({ roomId, control }: { roomId: string; control: EntryControl }) {
   const entry = control.entry;

@@ -16,6 +16,12 @@ const paths = {
   sun: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8Zm0-5v2m0 14v2m9-9h-2M5 12H3m15.4-6.4-1.4 1.4M7 17l-1.4 1.4m12.800 0L17 17M7 7 5.6 5.6",
   minus: "M6 12h12",
   plus: "M6 12h12M12 6v12",
+  play: "M7 4.500v15l12-7.500-12-7.500Z",
+  pause: "M7 5h3.500v14H7V5Zm6.500 0H17v14h-3.500V5Z",
+  stop: "M6 6h12v12H6V6Z",
+  chat: "M4 5h16v11h-8l-4.500 3.500V16H4V5Zm4 4h8m-8 3h5",
+  chart: "M4 20h16M7 16v-4m5 4V6m5 10V9",
+  keyboard: "M3 6.500h18v11H3v-11Zm3.500 3.500h.01m3.490 0h.01m3.490 0h.01m3.490 0h.01M8 14h8",
 } as const;
 
 export type IconName = keyof typeof paths;

@@ -1,12 +1,13 @@
 /** All text of the pages, in both languages. */
 
 import * as console from "./console.js";
+import * as desk from "./desk.js";
 import * as landing from "./landing.js";
 import * as live from "./live.js";
 import * as shared from "./shared.js";
 
-export const en = { ...shared.en, ...live.en, ...console.en, ...landing.en };
+export const en = { ...shared.en, ...live.en, ...console.en, ...desk.en, ...landing.en };
 
 export type TextKey = keyof typeof en;
 
-export const zh: Record<TextKey, string> = { ...shared.zh, ...live.zh, ...console.zh, ...landing.zh };
+export const zh: Record<TextKey, string> = { ...shared.zh, ...live.zh, ...console.zh, ...desk.zh, ...landing.zh };

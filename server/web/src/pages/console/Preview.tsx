@@ -1,0 +1,126 @@
+/** What viewers see now: the viewer page's own components in a frame the size of a phone, not to be touched. */
+
+import type { RoomClient, RoomSnapshot } from "@miaodan/client";
+import { useCallback, useEffect, useRef } from "preact/hooks";
+import { useBuying } from "../live/buying.js";
+import { ChatList } from "../live/Chat.js";
+import { DanmakuLayer } from "../live/danmaku-layer.js";
+import { FlashCard } from "../live/FlashCard.js";
+import { nextTurn, saleToShow } from "../live/on-stage.js";
+import { PinnedCard } from "../live/Shelf.js";
+import { useChat } from "../shared/chat.js";
+import { useServerTime } from "../shared/countdown.js";
+import { count } from "../shared/format.js";
+import { t } from "../shared/i18n.js";
+import { Icon } from "../shared/icons.js";
+import { Poster } from "../shared/pictures.js";
+
+const PHONE_WIDTH = 390;
+const PHONE_HEIGHT = 844;
+
+/** Keeps the phone as large as its box allows. */
+function useFit(): (box: HTMLDivElement | null) => void {
+  const watcher = useRef<ResizeObserver>(null);
+  useEffect(() => () => watcher.current?.disconnect(), []);
+  return useCallback((box: HTMLDivElement | null) => {
+    watcher.current?.disconnect();
+    if (box === null) return;
+    watcher.current = new ResizeObserver(() => {
+      const scale = Math.min(box.clientWidth / PHONE_WIDTH, box.clientHeight / PHONE_HEIGHT);
+      box.style.setProperty("--preview-scale", String(scale));
+    });
+    watcher.current.observe(box);
+  }, []);
+}
+
+export function Preview({ client, room }: { client: RoomClient; room: RoomSnapshot }) {
+  const fit = useFit();
+  return (
+    <figure class="preview" data-testid="preview" aria-label={t("desk.preview")}>
+      <div class="preview-fit" ref={fit}>
+        <div class="phone" inert>
+          <Stage client={client} room={room} />
+        </div>
+      </div>
+      <figcaption class="unseen">{t("desk.preview")}</figcaption>
+    </figure>
+  );
+}
+
+function Stage({ client, room }: { client: RoomClient; room: RoomSnapshot }) {
+  const layer = useRef<DanmakuLayer>(null);
+  const mountLayer = useCallback((box: HTMLDivElement | null) => {
+    layer.current?.clear();
+    layer.current = box === null ? null : new DanmakuLayer(box);
+  }, []);
+  const chat = useChat(client, (danmaku) => layer.current?.add(danmaku.text, false));
+  const buying = useBuying(client);
+  const now = useServerTime(client.clock, nextTurn(room.sales, client.clock.now()), 1_000);
+  const sale = saleToShow(room.sales, now);
+  const pinned = room.products.find((product) => product.pinned);
+  const closed =
+    room.status === "live"
+      ? null
+      : t(room.status === "scheduled" ? "buy.notOpen" : room.status === "paused" ? "buy.paused" : "buy.closed");
+  const context = { client, currency: room.currency, buying, closed, onBuy: () => undefined };
+  return (
+    <section class="stage">
+      <Poster name={room.id} />
+      <div class="danmaku" ref={mountLayer} aria-hidden="true" />
+      <header class="topbar">
+        <div class="title">
+          <h3 class="preview-title">{room.title}</h3>
+          <p>
+            <span class={`status ${room.status}`}>{t(`room.${room.status}`)}</span>
+            <span class="online">
+              <Icon name="eye" /> {count(room.online)}
+            </span>
+          </p>
+        </div>
+      </header>
+      {room.announcement !== null && (
+        <p class="announcement" data-testid="preview-announcement">
+          <Icon name="horn" /> <span>{room.announcement}</span>
+        </p>
+      )}
+      {room.status !== "live" && (
+        <p class="curtain">
+          {t(room.status === "scheduled" ? "room.waiting" : room.status === "paused" ? "room.pausedLong" : "room.endedLong")}
+        </p>
+      )}
+      <div class="foot">
+        <div class="foot-chat">
+          <ChatList log={chat} me={null} />
+        </div>
+        <div class="foot-cards">
+          {sale !== undefined && (
+            <FlashCard
+              key={sale.sale}
+              client={client}
+              sale={sale}
+              product={room.products.find((product) => product.sku === sale.sku)}
+              currency={room.currency}
+              buying={buying}
+              closed={closed}
+              onSignIn={null}
+            />
+          )}
+          {pinned !== undefined && pinned.sku !== sale?.sku && <PinnedCard product={pinned} context={context} />}
+        </div>
+        <div class="bar">
+          <span class="preview-input">{t("chat.placeholder")}</span>
+          <span class="button round">
+            <Icon name="receipt" />
+          </span>
+          <span class="button round bag">
+            <Icon name="bag" />
+            <span class="badge-count">{room.products.length}</span>
+          </span>
+          <span class="button round like">
+            <Icon name="heart" filled />
+          </span>
+        </div>
+      </div>
+    </section>
+  );
+}
