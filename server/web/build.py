@@ -184,7 +184,7 @@ def test() -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Build Miaodan's pages.")
-    parser.add_argument("--test", action="store_true", help="check style and types and run the unit tests as well")
+    parser.add_argument("--test", action="store_true", help="check style and types, run the unit tests")
     parser.add_argument("--force", action="store_true", help="build even where dist/ is up to date")
     options = parser.parse_args()
     try:
