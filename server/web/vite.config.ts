@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
+import { compressedCopies, firstPaint } from "./vite-plugins.js";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -15,6 +16,13 @@ function roomPaths(): Plugin {
         next();
       });
     },
+    transformIndexHtml: {
+      order: "post",
+      handler: (html, context) =>
+        context.server === undefined
+          ? html
+          : html.replace('name="miaodan-mode" content="live"', 'name="miaodan-mode" content="demo"'),
+    },
   };
 }
 
@@ -22,7 +30,7 @@ const upstream = process.env["MIAODAN_UPSTREAM"] ?? "http://127.0.0.1:8460";
 
 export default defineConfig({
   base: "/",
-  plugins: [roomPaths()],
+  plugins: [roomPaths(), firstPaint(here("src/pages/first-paint.ts")), compressedCopies()],
   resolve: { alias: { "@miaodan/client": here("src/sdk/index.ts") } },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   server: {
@@ -38,7 +46,12 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rollupOptions: {
-      input: { index: here("index.html"), live: here("live.html"), console: here("console.html") },
+      input: {
+        index: here("index.html"),
+        live: here("live.html"),
+        console: here("console.html"),
+        missing: here("missing.html"),
+      },
     },
   },
 });

@@ -67,7 +67,7 @@ def test_a_second_build_has_nothing_to_do(built_pages: None) -> None:
 
 def test_built_pages_run_nothing_inline_and_load_nothing_from_elsewhere(built_pages: None) -> None:
     pages = sorted((BUILD.parent / "dist").glob("*.html"))
-    assert [page.name for page in pages] == ["console.html", "index.html", "live.html"]
+    assert [page.name for page in pages] == ["console.html", "index.html", "live.html", "missing.html"]
     for page in pages:
         html = page.read_text()
         assert not re.search(r"<style|style=|\son\w+=|<script(?![^>]*\ssrc=)", html)

@@ -129,7 +129,7 @@ def test_live_rooms_are_listed(room: str, open_page: OpenPage) -> None:
     go_live(open_page(f"/console/{room}"))
     card = open_page("/").locator(f'[data-room="{room}"]')
     expect(card).to_contain_text("Tea house 茶馆")
-    card.get_by_role("link", name="Watch").click()
+    card.get_by_role("link", name="Tea house").click()
     expect(card.page.get_by_test_id("room")).to_have_attribute("data-status", "live")
 
 

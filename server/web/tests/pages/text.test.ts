@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { preferred, setLang, t } from "../../src/pages/shared/i18n.js";
+import { preferred } from "../../src/pages/shared/choice.js";
+import { setLang, t } from "../../src/pages/shared/i18n.js";
 import { en, zh } from "../../src/pages/text/index.js";
 
 describe("language", () => {

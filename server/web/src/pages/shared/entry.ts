@@ -32,7 +32,18 @@ function store(storageKey: string, entry: Entry): void {
   }
 }
 
+/** Whether this tab holds a token for this room. */
+export function hasToken(role: EntryRole, room: string): boolean {
+  return stored(key(role, room)) !== null;
+}
+
+/** Whether this server hands out tokens: its pages say so. */
+export function isDemo(): boolean {
+  return document.querySelector<HTMLMetaElement>('meta[name="miaodan-mode"]')?.content === "demo";
+}
+
 async function demoEntry(role: EntryRole, room: string): Promise<Entry> {
+  if (!isDemo()) return { kind: "unknown" };
   try {
     const query = new URLSearchParams(role === "host" ? { role, room } : { role });
     const response = await fetch(`/demo/token?${query}`, { headers: { accept: "application/json" } });

@@ -2,30 +2,15 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { en, type TextKey, zh } from "../text/index.js";
+import { firstLang, LANG_KEY, type Lang, remember, showLang } from "./choice.js";
 
-export type { TextKey };
-export type Lang = "en" | "zh";
+export type { Lang, TextKey };
 
-const KEY = "miaodan.lang";
 const texts: Record<Lang, Record<TextKey, string>> = { en, zh };
 const listeners = new Set<() => void>();
 
-/** Chinese of any kind reads our Chinese text, everybody else English. */
-export function preferred(languages: readonly string[], remembered: string | null): Lang {
-  if (remembered === "en" || remembered === "zh") return remembered;
-  return (languages[0] ?? "en").toLowerCase().startsWith("zh") ? "zh" : "en";
-}
-
-function remembered(): string | null {
-  try {
-    return localStorage.getItem(KEY);
-  } catch {
-    return null;
-  }
-}
-
-let lang: Lang = preferred(navigator.languages.length > 0 ? navigator.languages : [navigator.language], remembered());
-document.documentElement.lang = lang === "zh" ? "zh-CN" : "en";
+let lang: Lang = firstLang();
+showLang(lang);
 
 export function currentLang(): Lang {
   return lang;
@@ -38,12 +23,8 @@ export function locale(): string {
 
 export function setLang(next: Lang): void {
   lang = next;
-  document.documentElement.lang = next === "zh" ? "zh-CN" : "en";
-  try {
-    localStorage.setItem(KEY, next);
-  } catch {
-    // A browser that stores nothing still switches for this visit.
-  }
+  showLang(next);
+  remember(LANG_KEY, next);
   for (const listener of [...listeners]) listener();
 }
 

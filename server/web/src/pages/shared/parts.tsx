@@ -7,11 +7,39 @@ import { currentLang, setLang, t } from "./i18n.js";
 import { Icon } from "./icons.js";
 import { setTheme, useTheme } from "./theme.js";
 
+const DEMO_SEEN = "miaodan.demo-notice";
+
+/** Says that this server hands out tokens, until the visitor waves it away for this visit. */
 export function DemoNotice() {
+  const [shown, setShown] = useState(() => sessionStorage.getItem(DEMO_SEEN) === null);
+  if (!shown) return null;
   return (
-    <p class="demo-notice" role="note" data-testid="demo-notice">
-      {t("demo.notice")}
-    </p>
+    <aside class="demo-notice" aria-label={t("demo.label")} data-testid="demo-notice">
+      <span title={t("demo.help")}>{t("demo.notice")}</span>
+      <button
+        type="button"
+        aria-label={t("demo.close")}
+        data-testid="demo-notice-close"
+        onClick={() => {
+          sessionStorage.setItem(DEMO_SEEN, "seen");
+          setShown(false);
+        }}
+      >
+        <Icon name="close" />
+      </button>
+    </aside>
+  );
+}
+
+/** The head of pages that are no room. */
+export function SiteHead() {
+  return (
+    <header class="site-head">
+      <a class="brand" href="/">
+        <Icon name="bolt" filled /> {t("app.name")}
+      </a>
+      <Switches />
+    </header>
   );
 }
 

@@ -1,27 +1,17 @@
 /** Dark or light: what the visitor's system says until they choose here; every colour follows `color-scheme`. */
 
 import { useEffect, useState } from "preact/hooks";
+import { chosenTheme, remember, showTheme, THEME_KEY, type Theme } from "./choice.js";
 
-export type Theme = "dark" | "light";
+export type { Theme };
 
-const KEY = "miaodan.theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
 const listeners = new Set<() => void>();
 
-function remembered(): Theme | null {
-  try {
-    const value = localStorage.getItem(KEY);
-    return value === "dark" || value === "light" ? value : null;
-  } catch {
-    return null;
-  }
-}
-
-let chosen = remembered();
+let chosen = chosenTheme();
 
 function show(): void {
-  if (chosen === null) delete document.documentElement.dataset["theme"];
-  else document.documentElement.dataset["theme"] = chosen;
+  showTheme(chosen);
   for (const listener of [...listeners]) listener();
 }
 
@@ -31,11 +21,7 @@ export function currentTheme(): Theme {
 
 export function setTheme(theme: Theme): void {
   chosen = theme;
-  try {
-    localStorage.setItem(KEY, theme);
-  } catch {
-    // A browser that stores nothing still switches for this visit.
-  }
+  remember(THEME_KEY, theme);
   show();
 }
 
@@ -53,4 +39,3 @@ export function useTheme(): Theme {
 }
 
 system.addEventListener("change", show);
-show();

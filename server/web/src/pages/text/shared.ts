@@ -3,7 +3,10 @@
 export const en = {
   "app.name": "Miaodan",
 
-  "demo.notice": "Demo mode: this page hands out tokens / 演示模式",
+  "demo.label": "Demo mode",
+  "demo.notice": "Demo mode: anybody who opens this page gets a token",
+  "demo.help": "This server runs in demo mode: its pages hand out buyer and host tokens to anybody who opens them.",
+  "demo.close": "Hide the demo notice",
 
   "lang.switch": "中文",
   "lang.label": "Switch to Chinese",
@@ -92,7 +95,10 @@ export const en = {
 export const zh: Record<keyof typeof en, string> = {
   "app.name": "秒单",
 
-  "demo.notice": "演示模式：本页面会发放令牌 / Demo mode",
+  "demo.label": "演示模式",
+  "demo.notice": "演示模式：任何人打开本页都会得到令牌",
+  "demo.help": "本服务器处于演示模式：任何人打开页面都会得到买家和主播令牌。",
+  "demo.close": "隐藏演示提示",
 
   "lang.switch": "English",
   "lang.label": "切换到英文",
