@@ -20,11 +20,13 @@ import { Key } from "./Key.js";
 import { KeysDialog } from "./KeysDialog.js";
 import type { KeyAction } from "./keys.js";
 import { MountForm } from "./MountForm.js";
+import { OnAirClock } from "./OnAirClock.js";
 import { OrderBook } from "./OrderBook.js";
 import { Preview } from "./Preview.js";
 import { type Part, partsFor, rightsOf } from "./roles.js";
 import { SaleForm, Sales } from "./SaleForm.js";
 import { ShelfTable } from "./ShelfTable.js";
+import { Summary } from "./Summary.js";
 import { Switchboard } from "./Switchboard.js";
 import { useKeysOff, useShortcuts } from "./shortcuts.js";
 import { TabBar } from "./TabBar.js";
@@ -123,6 +125,7 @@ export function Desk({ roomId, token, control }: { roomId: string; token: string
             >
               <section class="desk-show" data-testid="part-show">
                 <Preview client={client} room={room} />
+                <OnAirClock client={client} room={room} />
                 {rights.runs && (
                   <>
                     <AnnounceLine
@@ -135,7 +138,14 @@ export function Desk({ roomId, token, control }: { roomId: string; token: string
                   </>
                 )}
               </section>
-              {rights.runs && <Goods act={act} client={client} room={room} dashboard={dashboard} open={open} onOver={setOver} />}
+              {rights.runs && room.status === "ended" && (
+                <section class="desk-goods desk-slot" data-testid="part-goods">
+                  <Summary room={room} dashboard={dashboard} now={client.clock.now()} />
+                </section>
+              )}
+              {rights.runs && room.status !== "ended" && (
+                <Goods act={act} client={client} room={room} dashboard={dashboard} open={open} onOver={setOver} />
+              )}
               <section class="desk-figures" data-testid="part-figures">
                 <Figures client={client} history={history} dashboard={dashboard} room={room} rights={rights} />
               </section>

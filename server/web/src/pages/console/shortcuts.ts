@@ -35,7 +35,7 @@ export function useShortcuts(off: boolean, onAction: (action: KeyAction) => bool
     const listen = (event: KeyboardEvent): void => {
       const action = actionFor(event, {
         typing: takesKeys(event.target instanceof HTMLElement ? event.target : null),
-        covered: document.querySelector('[aria-modal="true"]') !== null,
+        covered: document.querySelector('[aria-modal="true"], dialog[open]') !== null,
         off: latest.current.off,
       });
       if (action !== null && latest.current.onAction(action)) event.preventDefault();

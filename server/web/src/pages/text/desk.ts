@@ -28,7 +28,12 @@ export const en = {
   "desk.you": "You are {name} ({role})",
   "desk.preview": "What viewers see",
   "desk.onAir": "On air",
-  "desk.onAirHere": "On air, as seen from this desk",
+  "desk.onAirHere": "On air since before this desk was opened",
+
+  "desk.here": "At this desk for",
+
+  "summary.title": "That was it: the room in numbers",
+  "summary.next": "Prepare the next room ({room})",
 
   "start.title": "Go live?",
   "start.orders": "Products on the shelf, open for orders at once: {count}",
@@ -114,7 +119,12 @@ export const zh: Record<keyof typeof en, string> = {
   "desk.you": "您是 {name}（{role}）",
   "desk.preview": "观众看到的画面",
   "desk.onAir": "已开播",
-  "desk.onAirHere": "已开播（从本页打开算起）",
+  "desk.onAirHere": "打开本页之前已开播",
+
+  "desk.here": "进入本页已",
+
+  "summary.title": "本场直播战报",
+  "summary.next": "准备下一场（{room}）",
 
   "start.title": "现在开播？",
   "start.orders": "开播后立即可下单的商品：{count}",
