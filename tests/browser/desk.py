@@ -82,3 +82,37 @@ def stock_of(viewer: Page, sku: str) -> Locator:
 def say(viewer: Page, text: str) -> None:
     viewer.get_by_test_id("chat-input").fill(text)
     viewer.get_by_test_id("chat-send").click()
+
+
+def open_orders(viewer: Page) -> None:
+    """The buyer's orders; on a phone they are behind a button."""
+    button = viewer.get_by_test_id("open-orders")
+    if button.is_visible():
+        button.click()
+    else:
+        viewer.get_by_test_id("tab-orders").click()
+    expect(viewer.get_by_test_id("order").first).to_be_visible()
+
+
+def close_panel(viewer: Page) -> None:
+    """Out of the way of what is behind it, on a phone."""
+    if viewer.get_by_test_id("panel-close").is_visible():
+        viewer.get_by_test_id("panel-close").click()
+
+
+def announce(console: Page, text: str) -> None:
+    console.get_by_test_id("announce-text").fill(text)
+    console.get_by_test_id("announce-submit").click()
+
+
+def speak(console: Page, text: str) -> None:
+    """The host says something in the chat."""
+    console.get_by_test_id("desk-chat-input").fill(text)
+    console.get_by_test_id("desk-chat-input").press("Enter")
+
+
+def end_room(console: Page) -> None:
+    """Ends the room, and means it."""
+    console.get_by_test_id("end").click()
+    console.get_by_test_id("end").click()
+    expect(console.get_by_test_id("desk-status")).to_have_attribute("data-status", "ended")

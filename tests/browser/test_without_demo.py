@@ -1,0 +1,46 @@
+"""A server that hands out no tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.desk import go_live, mount, say, shelf_item
+from tests.live_server import LiveServer, running
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def plain_server(tmp_path_factory: pytest.TempPathFactory, built_pages: None) -> Iterator[LiveServer]:
+    """Not in demo mode: tokens come from elsewhere."""
+    with running(tmp_path_factory.mktemp("plain")) as live:
+        yield live
+
+
+def test_without_demo_mode_a_guest_watches_and_a_pasted_token_buys(
+    plain_server: LiveServer, open_page: OpenPage
+) -> None:
+    plain_server.create_room("real", title="Real")
+    page = open_page("/")
+    page.goto(f"{plain_server.url}/console/real")
+    page.locator("textarea[name=token]").fill(plain_server.token("host", "host", "real"))
+    page.get_by_role("button", name="Enter").click()
+    go_live(page)
+    mount(page, "tea", "Tea", "10", 5)
+
+    page.goto(f"{plain_server.url}/live/real")
+    page.get_by_test_id("as-guest").click()
+    shelf_item(page, "tea").get_by_test_id("buy").click()
+    page.locator("textarea[name=token]").fill(plain_server.token("ann"))
+    page.get_by_role("button", name="Enter").click()
+    expect(page.get_by_test_id("chat-input")).to_be_enabled()
+    expect(page.get_by_test_id("demo-notice")).to_have_count(0)
+    say(page, "hello")
+    expect(page.get_by_test_id("chat-line")).to_contain_text("ann")
+    shelf_item(page, "tea").get_by_test_id("buy").click()
+    page.get_by_test_id("pay-now").click()
+    expect(shelf_item(page, "tea").get_by_test_id("outcome")).to_have_attribute("data-status", "paid")
