@@ -100,19 +100,7 @@ def close_panel(viewer: Page) -> None:
         viewer.get_by_test_id("panel-close").click()
 
 
-def announce(console: Page, text: str) -> None:
-    console.get_by_test_id("announce-text").fill(text)
-    console.get_by_test_id("announce-submit").click()
-
-
 def speak(console: Page, text: str) -> None:
     """The host says something in the chat."""
     console.get_by_test_id("desk-chat-input").fill(text)
     console.get_by_test_id("desk-chat-input").press("Enter")
-
-
-def end_room(console: Page) -> None:
-    """Ends the room, and means it."""
-    console.get_by_test_id("end").click()
-    console.get_by_test_id("end").click()
-    expect(console.get_by_test_id("desk-status")).to_have_attribute("data-status", "ended")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.desk import go_live, mount, schedule, shelf_item, stock_of
@@ -138,29 +138,3 @@ def test_the_last_unit_goes_to_one_and_the_others_see_sold_out(room: str, open_p
     expect(second.get_by_test_id("pay-now")).to_be_disabled()
     expect(second.get_by_test_id("pay-now")).to_have_text("Sold out")
     expect(shelf_item(second, "one").get_by_test_id("buy")).to_be_disabled()
-
-
-RECORD_TURNS = """() => {
-  window.turns = {};
-  const target = document.querySelector('[data-testid="flash-countdown"]');
-  new MutationObserver(() => { window.turns[target.textContent] ??= Date.now(); })
-    .observe(target, { characterData: true, childList: true, subtree: true });
-}"""
-
-
-def test_countdowns_of_two_viewers_turn_together(room: str, open_page: OpenPage) -> None:
-    console = open_page(f"/console/{room}")
-    go_live(console)
-    mount(console, "pot", "Tea pot", "99", 10)
-    schedule(console, "pot", "9.90", 2, starts_in=7, duration=60)
-    viewers: list[Page] = [open_page(f"/live/{room}", phone=True), open_page(f"/live/{room}")]
-    for viewer in viewers:
-        expect(viewer.get_by_test_id("flash-countdown")).to_be_visible()
-        viewer.evaluate(RECORD_TURNS)
-    for viewer in viewers:
-        expect(viewer.get_by_test_id("flash")).to_have_attribute("data-window", "open", timeout=12_000)
-    first, second = (viewer.evaluate("window.turns") for viewer in viewers)
-    shared = [text for text in first if text in second and text < "00:03.0"]
-    assert len(shared) >= 10, (first, second)
-    skews = sorted(abs(first[text] - second[text]) for text in shared)
-    assert skews[int(len(skews) * 0.99)] <= 150, skews

@@ -39,6 +39,7 @@ def open_room(open_page: OpenPage) -> Page:
     return console
 
 
+@pytest.mark.timeout(240)
 def test_a_whole_sale(server: LiveServer, open_page: OpenPage) -> None:
     # The host prepares; two viewers wait.
     console = open_room(open_page)
