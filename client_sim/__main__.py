@@ -17,6 +17,7 @@ from rich.console import Console
 from client_sim.address import Address
 from client_sim.api import Api, ApiError, wait_for
 from client_sim.report import report
+from client_sim.stream import run as run_streamed
 from client_sim.swarm import Plan, Swarm
 from client_sim.table import watch
 from client_sim.tokens import TokenSource, token_source
@@ -63,6 +64,10 @@ async def _run(swarm: Swarm, console: Console, every: float) -> None:
 @click.option("--json", "json_file", default=None, help="Write the report here; - is standard output.")
 @click.option("--wait", default=15.0, help="Seconds to wait for the server and the room at first.")
 @click.option("--every", default=2.0, help="Seconds between log lines where there is no terminal.")
+@click.option("--churn-rate", default=0.0, help="Viewers a second who lose their network or leave.")
+@click.option(
+    "--stream", is_flag=True, help="Increments as JSON lines on standard output; see client_sim.stream."
+)
 @click.option("--seed", default=None, type=int, help="Make the random choices repeatable.")
 def main(
     *,
@@ -88,6 +93,8 @@ def main(
     json_file: str | None,
     wait: float,
     every: float,
+    churn_rate: float,
+    stream: bool,
     seed: int | None,
 ) -> None:
     """Fill a room with simulated viewers and buyers.
@@ -113,6 +120,7 @@ def main(
         ramp=ramp,
         settle=settle,
         slow_readers=min(slow_readers, viewers),
+        churn_rate=churn_rate,
         skew_ms=clock_skew_ms,
         encoding=Encoding(codec),
         prefix=user_prefix,
@@ -123,6 +131,9 @@ def main(
         wait_for(address, "/ready", timeout=wait)
         guest = tokens.token("sim-scout", Role.VIEWER, room)
         wait_for(address, f"/api/v1/rooms/{quote(room, safe='')}", guest, timeout=wait)
+        if stream:
+            document = uvloop.run(_streamed(plan, address, tokens, seed))
+            sys.exit(0 if document["ok"] else 1)
         document = uvloop.run(_session(plan, address, tokens, seed=seed, console=console, every=every))
     except (OSError, ApiError) as error:
         raise click.ClickException(str(error)) from None
@@ -134,6 +145,10 @@ def main(
     for problem in document["problems"]:
         console.print(f"problem: {problem}", highlight=False, soft_wrap=True)
     sys.exit(0 if document["ok"] else 1)
+
+
+async def _streamed(plan: Plan, address: Address, tokens: TokenSource, seed: int | None) -> dict[str, Any]:
+    return await run_streamed(Swarm(plan, address, tokens, seed))
 
 
 async def _session(

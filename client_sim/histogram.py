@@ -7,6 +7,7 @@ value wide, so a percentile is off by less than one percent; recording is one li
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 PRECISION = 7
@@ -15,6 +16,16 @@ _UNIT = 0.01
 """Milliseconds per recorded unit: below `_UNIT * 2**PRECISION` values are exact to 0.01 ms."""
 _LIMIT = (1 << 30) - 1
 """Units; about three hours. What is longer counts as this long."""
+
+
+def bucket_of(value_ms: float) -> int:
+    """The bucket a duration is counted in."""
+    return _bucket(min(int(max(value_ms, 0.0) / _UNIT), _LIMIT))
+
+
+def middle_of(bucket: int) -> float:
+    """The duration a bucket stands for, milliseconds."""
+    return _middle(bucket) * _UNIT
 
 
 def _bucket(units: int) -> int:
@@ -74,6 +85,16 @@ class Histogram:
 
     def mean(self) -> float:
         return self.total / self.count if self.count else 0.0
+
+    def buckets(self) -> Counter[int]:
+        """How often each bucket was counted, filled ones only."""
+        return Counter({bucket: times for bucket, times in enumerate(self._counts) if times})
+
+    def pour(self, buckets: Mapping[int, int]) -> None:
+        """Add counts by bucket, each at the duration its bucket stands for."""
+        for bucket, times in buckets.items():
+            if times > 0:
+                self.record(middle_of(bucket), times)
 
     def summary(self) -> dict[str, float]:
         """`count`, `mean`, `p50`, `p90`, `p99`, `p999`, `max`, in milliseconds."""

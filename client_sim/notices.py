@@ -25,10 +25,11 @@ class Fault(str, Enum):
 
 @dataclass(slots=True, frozen=True)
 class Joined:
-    """A welcome. `moved` is false when nothing was missed or all that was missed came with it."""
+    """A welcome, `after_ms` milliseconds after the hello."""
 
     welcome: Welcome
     first: bool
+    after_ms: float = 0.0
 
 
 @dataclass(slots=True, frozen=True)

@@ -138,7 +138,7 @@ class ClientSession:
         except BadBatch as error:
             return [Violation(Fault.MALFORMED, str(error))]
         if self.phase is Phase.LIVE:
-            if batch.chat:
+            if batch.chat and self.clock.samples:  # a welcome's time alone is too rough to measure with
                 batch.arrivals[round(self.clock.to_server(now))] += 1
             if batch.plain:
                 for state in batch.state:
@@ -270,7 +270,7 @@ class ClientSession:
         self._probes_left = PROBES
         self._ping_at = now
         self.clock.guess(self._opened_at, welcome.server_time, now)
-        notices.append(Joined(welcome, first))
+        notices.append(Joined(welcome, first, now - self._opened_at))
         if isinstance(welcome.room, RoomSnapshot):
             self.epoch, self.seq = welcome.epoch, welcome.seq
             self.replica.load(welcome.room)

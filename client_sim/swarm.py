@@ -28,6 +28,8 @@ from schemas.events import SaleStarted
 
 SLOW_PAUSE_S = (2.0, 12.0)
 SLOW_BUFFER = 8 * 1024
+KEPT_ZEROS = 500
+"""Countdowns remembered of each sale, taken at random."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,8 @@ class Plan:
     settle: float = 20.0
     """Seconds at most to wait at the end for viewers to come back and agree."""
     slow_readers: int = 0
+    churn_rate: float = 0.0
+    """Viewers a second who go: every other one loses its network, the others leave and somebody new comes."""
     skew_ms: float = 2_000.0
     """Each user's own clock is wrong by up to this much."""
     encoding: Encoding = Encoding.JSON
@@ -77,6 +81,7 @@ class Swarm:
         self._decoder = SharedDecoder(decoder(plan.encoding), self.tally.delivered)
         self._tls = ssl.create_default_context() if address.secure else None
         self._started_at: dict[Viewer, float] = {}
+        self._lost_at: dict[Viewer, float] = {}
         self._zeros_of: set[str] = set()
         self._stop = asyncio.Event()
 
@@ -84,12 +89,18 @@ class Swarm:
         """End early; `run` still settles and compares."""
         self._stop.set()
 
+    def drop(self, share: float) -> None:
+        """That share of the viewers loses its socket at once, as when a network or a gateway fails."""
+        live = [viewer for viewer in self.viewers if viewer.live]
+        for viewer in self._random.sample(live, round(len(live) * min(max(share, 0.0), 1.0))):
+            viewer.drop()
+
     async def run(self) -> None:
         """Join, live, settle, compare, leave."""
         allow_files(self.plan.viewers + 256)
         chores = [
             asyncio.create_task(chore)
-            for chore in (self._talk(), self._like(), self._dawdle(), self._summarise())
+            for chore in (self._talk(), self._like(), self._dawdle(), self._churn(), self._summarise())
         ]
         try:
             await self._join()
@@ -141,6 +152,13 @@ class Swarm:
         return await asyncio.to_thread(take) if isinstance(self._tokens, DemoTokens) else take()
 
     def _add(self, index: int, token: str) -> None:
+        viewer = self._viewer(index, token)
+        self.viewers.append(viewer)
+        if index < self.plan.buyers:
+            self._buyer_of[viewer] = self._buyer(viewer)
+        viewer.start()
+
+    def _viewer(self, index: int, token: str) -> Viewer:
         session = ClientSession(
             encoding=self.plan.encoding,
             token=token,
@@ -157,12 +175,9 @@ class Swarm:
             tls=self._tls,
             receive_buffer=SLOW_BUFFER if slow else None,
         )
-        self.viewers.append(viewer)
         self._names[viewer] = f"{self._prefix}-{index}"
-        if index < self.plan.buyers:
-            self._buyer_of[viewer] = self._buyer(viewer)
         self._started_at[viewer] = now_ms()
-        viewer.start()
+        return viewer
 
     def _buyer(self, viewer: Viewer) -> Buyer:
         user = self._names[viewer]
@@ -197,6 +212,7 @@ class Swarm:
                     self._joined(viewer, notice)
                 case Lost():
                     tally.lost(notice)
+                    self._lost_at.setdefault(viewer, now_ms())
                     tally.connect_failures += viewer.session.welcome is None
                 case Violation():
                     tally.violated(self._names[viewer], notice)
@@ -211,6 +227,11 @@ class Swarm:
 
     def _joined(self, viewer: Viewer, joined: Joined) -> None:
         self.tally.joins += 1
+        self.tally.connect_ms.record(viewer.connect_ms)
+        lost_at = self._lost_at.pop(viewer, None)
+        outcome = "fresh" if joined.first else "recovered" if joined.welcome.recovered else "snapshot"
+        away_ms = now_ms() - lost_at if lost_at is not None and not joined.first else None
+        self.tally.welcomed(outcome, joined.after_ms, away_ms)
         if joined.first:
             self.tally.join_ms.record(now_ms() - self._started_at[viewer])
         else:
@@ -225,16 +246,18 @@ class Swarm:
         for viewer in self.viewers:
             known = viewer.session.replica.sales.get(sale)
             if known is not None:
-                self._record_skew(known.starts_at)
+                zeros = self._record_skew(known.starts_at)
+                self.tally.zeros[sale] = self._random.sample(zeros, min(KEPT_ZEROS, len(zeros)))
                 return
 
-    def _record_skew(self, server_ms: float) -> None:
+    def _record_skew(self, server_ms: float) -> list[float]:
         zeros = [
             viewer.session.clock.to_local(server_ms) - viewer.skew_ms
             for viewer in self.viewers
             if viewer.live and viewer.session.clock.samples
         ]
         countdown_skew(zeros, self.tally.skew_ms, self._random)
+        return zeros
 
     # ---- chores -----------------------------------------------------------------------------
 
@@ -280,6 +303,30 @@ class Swarm:
                 for link in slow:
                     link.resume_reading()
             await asyncio.sleep(self._random.uniform(1.0, 2.0))
+
+    async def _churn(self) -> None:
+        leaves = False
+        async for _ in self._paced(self.plan.churn_rate):
+            viewer = self._someone()
+            if viewer is None or viewer in self._buyer_of:
+                continue
+            leaves = not leaves
+            if leaves:
+                await self._replace(viewer)
+            else:
+                viewer.drop()
+
+    async def _replace(self, viewer: Viewer) -> None:
+        """One viewer leaves for good, somebody new takes the place."""
+        place = self.viewers.index(viewer)
+        name = self._names.pop(viewer)
+        newcomer = self._viewer(place, viewer.session.token or "")
+        self._names[newcomer] = name
+        self.viewers[place] = newcomer
+        self._started_at.pop(viewer, None)
+        self._lost_at.pop(viewer, None)
+        await viewer.stop()
+        newcomer.start()
 
     async def _summarise(self) -> None:
         while True:

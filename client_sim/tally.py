@@ -36,6 +36,13 @@ class Tally:
     orders_asked_again: int = 0
     orders_replayed: int = 0
     units: Counter[str] = field(default_factory=Counter)
+    connect_ms: Histogram = field(default_factory=Histogram)
+    welcome_ms: dict[str, Histogram] = field(default_factory=dict)
+    """Hello to welcome, by `fresh`, `recovered` and `snapshot`."""
+    resume_ms: dict[str, Histogram] = field(default_factory=dict)
+    """Socket lost to welcome, by `recovered` and `snapshot`."""
+    zeros: dict[str, list[float]] = field(default_factory=dict)
+    """By sale, where on the true clock some viewers' countdowns ended."""
     join_ms: Histogram = field(default_factory=Histogram)
     delivery_ms: Histogram = field(default_factory=Histogram)
     order_ms: Histogram = field(default_factory=Histogram)
@@ -49,6 +56,12 @@ class Tally:
         for arrival, viewers in batch.arrivals.items():
             for at, messages in ages.items():
                 self.delivery_ms.record(arrival - at, viewers * messages)
+
+    def welcomed(self, outcome: str, after_ms: float, away_ms: float | None) -> None:
+        """A hello was answered; `away_ms`: since the socket before it was lost."""
+        self.welcome_ms.setdefault(outcome, Histogram()).record(after_ms)
+        if away_ms is not None:
+            self.resume_ms.setdefault(outcome, Histogram()).record(away_ms)
 
     def lost(self, lost: Lost) -> None:
         """A socket that ended, by close code, or by what went wrong where there was none."""

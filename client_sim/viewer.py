@@ -38,6 +38,8 @@ class Viewer:
         self.session = session
         self.skew_ms = skew_ms
         self.link: Link | None = None
+        self.connect_ms = 0.0
+        """How long the present socket took to open, handshake included."""
         self.frames = 0
         self.bytes = 0
         self._address = address
@@ -52,6 +54,7 @@ class Viewer:
         self._connecting: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
+        self._connecting_at = 0.0
 
     def now(self) -> float:
         """This user's own clock, milliseconds."""
@@ -78,6 +81,11 @@ class Viewer:
             self.link.close(code, "bye")
             await self._closed.wait()
 
+    def drop(self) -> None:
+        """Lose the socket as a bad network does; it comes back with a resume."""
+        if self.link is not None:
+            self.link.abort()
+
     def command(self, command: Command) -> int:
         """Send a command, see `ClientSession.command`."""
         name = self.session.command(command, self.now())
@@ -98,6 +106,7 @@ class Viewer:
     # ---- LinkUser ----------------------------------------------------------------------------
 
     def link_opened(self) -> None:
+        self.connect_ms = now_ms() - self._connecting_at
         self.session.opened(self.now())
         self._flush()
         self._arm()
@@ -125,6 +134,7 @@ class Viewer:
 
     async def _connect(self) -> None:
         self._closed.clear()
+        self._connecting_at = now_ms()
         link = self.link = Link(self, self._uri, self.session.encoding.subprotocol, self._deflate)
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):

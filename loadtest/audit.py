@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from client_sim.api import Api, ApiError
@@ -23,6 +24,43 @@ HOLDING = frozenset({"reserved", "paid", "shipped", "delivered", "refunding"})
 COMPARED = ("user", "request_id", "sku", "sale", "quantity", "amount")
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SaleSum:
+    """What a sale had and what became of it, in units. `allocated`: ever given to somebody; `held`: still."""
+
+    sale: str
+    stock: int
+    allocated: int
+    held: int
+    called_sold_out: int | None
+    """The smallest quantity that was refused as sold out."""
+
+    @property
+    def oversold(self) -> int:
+        return max(0, self.held - self.stock)
+
+    @property
+    def unsold(self) -> int:
+        """Units nobody ever got though somebody was told that there were none: lost by the server."""
+        if self.called_sold_out is None:
+            return 0
+        return max(0, self.stock - (self.called_sold_out - 1) - self.allocated)
+
+
+def sale_sums(told: Told, ledger: Sequence[Record]) -> list[SaleSum]:
+    """Each sale that was seen before its start, held against the ledger."""
+    allocated: Counter[str] = Counter()
+    held: Counter[str] = Counter()
+    for record in ledger:
+        if record.get("sale") is not None:
+            allocated[record["sale"]] += record["quantity"]
+            held[record["sale"]] += record["quantity"] if record["status"] in HOLDING else 0
+    return [
+        SaleSum(sale, known["stock"], allocated[sale], held[sale], told.sold_out.get(sale))
+        for sale, known in told.sales.items()
+    ]
 
 
 def judge(told: Told, ledger: Sequence[Record], users: Callable[[str], bool]) -> list[str]:
@@ -90,7 +128,6 @@ def _unexpected_problems(told: Told, ledger: Sequence[Record], users: Callable[[
 
 
 def _sale_problems(told: Told, by_id: dict[str, list[Record]]) -> list[str]:
-    held: Counter[str] = Counter()
     by_user: Counter[tuple[str, str]] = Counter()
     problems = []
     for records in by_id.values():
@@ -98,14 +135,17 @@ def _sale_problems(told: Told, by_id: dict[str, list[Record]]) -> list[str]:
         sale = record.get("sale")
         if sale is None or record["status"] not in HOLDING:
             continue
-        held[sale] += record["quantity"]
         by_user[sale, record["user"]] += record["quantity"]
         known = told.sales.get(sale)
         if known is not None and record["amount"] != known["price"] * record["quantity"]:
             problems.append(f"order {record['order']} costs {record['amount']}, not {known['price']} each")
-    for sale, known in told.sales.items():
-        if held[sale] > known["stock"]:
-            problems.append(f"sale {sale} sold {held[sale]} units and had {known['stock']}")
+    for one in sale_sums(told, [record for records in by_id.values() for record in records[:1]]):
+        if one.oversold:
+            problems.append(f"sale {one.sale} sold {one.held} units and had {one.stock}")
+        if one.unsold:
+            problems.append(
+                f"sale {one.sale} was called sold out, {one.unsold} of its {one.stock} units were never sold"
+            )
     for (sale, user), units in by_user.items():
         limit = told.sales.get(sale, {}).get("limit")
         if limit is not None and units > limit:

@@ -1,11 +1,11 @@
 """Load test of a Miaodan room.
 
-    locust -f loadtest/locustfile.py --headless -u 200 -r 50 -t 30s --html report.html \
+    locust -f loadtest/locustfile.py --headless --scenario evening --html load.html \
         --host http://127.0.0.1:8460 --token-key miaodan-data/token.key
 
-Viewers talk, buyers order at the zero of each flash sale, one host runs the room. At the end every
-accepted order is looked for in the server's ledger. Exit code 1 names each problem in one line.
-Add `loadtest/spike.py` to the `-f` list for a crowd that comes just before the sale.
+People talk, buyers order when they meant to, one host runs the room, a swarm watches. At the end every
+accepted order is looked for in the server's ledger and every figure is held against its limit. Exit
+code 1 names each problem in one line; `load-verdict.html` shows the run. See `docs/load.md`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,18 @@ from locust.runners import MasterRunner, WorkerRunner
 # Locust puts the locustfile's own folder on the path, not the repository's root.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from loadtest import options
+from loadtest import closing, options, result
+from loadtest.buyers import BuyerUser
 from loadtest.course import SETTLE_S, Course, course_of
 from loadtest.host import HostUser
-from loadtest.people import BuyerUser, ViewerUser
+from loadtest.locust_stats import fold
+from loadtest.people import ViewerUser
+from loadtest.scenarios import SCENARIOS, shares
+from loadtest.shape import ScenarioShape
+from loadtest.swarm_user import SwarmUser
+from loadtest.thresholds import ThresholdError, load
 
-__all__ = ["BuyerUser", "HostUser", "ViewerUser"]
+__all__ = ["BuyerUser", "HostUser", "ScenarioShape", "SwarmUser", "ViewerUser"]
 
 SETTLE = "miaodan_settle"
 TOLD = "miaodan_told"
@@ -37,48 +43,68 @@ hooks: Any = events
 def _introduce(environment: Any, runner: Any, **_: Any) -> None:
     course = course_of(environment)
     if isinstance(runner, WorkerRunner):
-        _wire_worker(runner, course)
+        _wire_worker(environment, runner, course)
         return
-    if not environment.parsed_options.room:
-        environment.parsed_options.room = f"load-{uuid.uuid4().hex[:8]}"
-    print(f"room {environment.parsed_options.room}")
+    parsed = environment.parsed_options
+    options.complete(parsed)
+    try:
+        environment.miaodan_thresholds = load(parsed.thresholds, parsed.threshold or ())
+    except ThresholdError as error:
+        print(f"thresholds: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    if not parsed.room:
+        parsed.room = f"load-{uuid.uuid4().hex[:8]}"
+    environment.user_classes[:] = _cast(parsed)
+    print(f"scenario {parsed.scenario}, room {parsed.room}")
     if isinstance(runner, MasterRunner):
         _wire_master(runner, course)
 
 
-def _wire_worker(runner: WorkerRunner, course: Course) -> None:
-    """A worker sends what it was told with each report, so that little is lost with it, and when asked."""
+def _cast(parsed: Any) -> list[Any]:
+    """Who takes part: one host, the swarms, and buyers and talkers in the scenario's proportion."""
+    SwarmUser.fixed_count = parsed.swarms
+    fixed = 1 + parsed.swarms
+    people = shares(max(parsed.people, fixed + 1), SCENARIOS[parsed.scenario].buyers, fixed)
+    BuyerUser.weight, ViewerUser.weight = people["buyers"], people["talkers"]
+    cast = [HostUser, SwarmUser] if parsed.swarms else [HostUser]
+    return [*cast, *(kind for kind in (BuyerUser, ViewerUser) if kind.weight)]
 
-    def settle(environment: Any, msg: Any) -> None:
-        del environment, msg
+
+def _wire_worker(environment: Any, runner: WorkerRunner, course: Course) -> None:
+    """A worker sends what it holds with each report, so that little is lost with it, and when asked."""
+
+    def settle(msg: Any, **_: Any) -> None:
+        del msg
         course.settle()
-        runner.send_message(TOLD, course.told.take())
+        course.end(environment)
+        runner.send_message(TOLD, course.take())
 
     def report(client_id: str, data: dict[str, Any]) -> None:
         del client_id
-        data[TOLD] = course.told.take()
+        data[TOLD] = course.take()
 
     runner.register_message(SETTLE, settle, concurrent=True)
     hooks.report_to_master.add_listener(report)
 
 
 def _wire_master(runner: MasterRunner, course: Course) -> None:
-    def told(environment: Any, msg: Any) -> None:
-        del environment
-        course.told.add(msg.data)
+    def told(msg: Any, **_: Any) -> None:
+        course.add(msg.data)
         course.heard_from.add(msg.node_id)
 
     def reported(client_id: str, data: dict[str, Any]) -> None:
         del client_id
         if TOLD in data:
-            course.told.add(data[TOLD])
+            course.add(data[TOLD])
 
     runner.register_message(TOLD, told)
     hooks.worker_report.add_listener(reported)
 
 
 def _begin(environment: Any, **_: Any) -> None:
-    course_of(environment).begin()
+    if not isinstance(environment.runner, WorkerRunner):
+        options.complete(environment.parsed_options)  # the web page may have said other numbers
+    course_of(environment).begin(environment)
 
 
 def _settle(environment: Any, **_: Any) -> None:
@@ -92,32 +118,33 @@ def _settle(environment: Any, **_: Any) -> None:
             while not asked <= course.heard_from:
                 gevent.sleep(0.05)
         course.silent = sorted(asked - course.heard_from)
-    else:
+    elif not isinstance(runner, WorkerRunner):
         course.settle()
 
 
 def _judge(environment: Any, **_: Any) -> None:
     if isinstance(environment.runner, WorkerRunner):
         return
-    course = course_of(environment)
-    problems = course.judge(environment.parsed_options, environment.stats)
-    course.verdict = problems
-    for line in course.summary():
+    course, parsed = course_of(environment), environment.parsed_options
+    course.end(environment)
+    skew = result.skew_of(course.told)
+    if skew.count:
+        fold(environment.stats, {"SKEW|countdown skew": skew.buckets()})
+    document = course.result = closing.close(course, parsed, environment.miaodan_thresholds, skew)
+    for line in closing.summary(document):
         print(line)
-    for problem in problems:
-        print(f"problem: {problem}")
-    print("verdict: failed" if problems else "verdict: passed, the ledger holds what the clients were told")
-    if problems:
-        environment.process_exit_code = 1
-    elif environment.parsed_options.max_error_rate > 0:
-        # Failed requests within the limit: without this Locust exits with 1 for the first of them.
-        environment.process_exit_code = 0
+    path = closing.report_path(parsed.report, parsed.html_file)
+    if path is not None:
+        closing.write(document, path)
+        print(f"report: {path}")
+    # Failed requests within the limit: without this Locust exits with 1 for the first of them.
+    environment.process_exit_code = document["exit_code"]
 
 
 def _quit(environment: Any, **_: Any) -> None:
     """An interrupted run is judged as well; Locust reads the exit code right after this."""
     runner = environment.runner
-    if runner is not None and not isinstance(runner, WorkerRunner) and course_of(environment).verdict is None:
+    if runner is not None and not isinstance(runner, WorkerRunner) and course_of(environment).result is None:
         runner.quit()
 
 

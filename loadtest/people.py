@@ -1,46 +1,34 @@
-"""The users of the load test: who they are, what they do, which requests they report."""
+"""The users of the load test who talk: who they are, how they come, what they report."""
 
 from __future__ import annotations
 
 import random
 import uuid
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import gevent
-from locust import User, constant, task
+from locust import User, task
 
 from client_sim.api import wait_for
 from client_sim.clock import now_ms
-from client_sim.notices import Joined, Moved, Notice, OrderSettled, Reloaded, Talk, Violation
+from client_sim.notices import Fault, Joined, Lost, Moved, Notice, OrderSettled, Reloaded, Reply, Violation
 from client_sim.phrases import PHRASES
+from loadtest.agenda import poisson
 from loadtest.course import course_of
-from loadtest.options import Options, address_of, encoding_of, tokens_of
+from loadtest.options import USER_PREFIX, Options, address_of, encoding_of, tokens_of
 from loadtest.room_client import RoomClient
 from schemas.codes import ErrorCode, Role, SalePhase
-from schemas.commands import DanmakuSend, Like, OrderPlace
+from schemas.commands import DanmakuSend, Like
 from schemas.events import SaleScheduled, SaleStarted
 from schemas.models import Sale
 
-USER_PREFIX = "load-"
 JOIN_TIMEOUT_S = 30.0
 ROOM_TIMEOUT_S = 30.0
-ORDER_TIMEOUT_S = 15.0
-REPORT_EVERY_MS = 500.0
-"""One delivery in this time goes into Locust's own statistics per user; all go into the histogram."""
-
-OUTCOMES: dict[ErrorCode | None, str] = {
-    None: "order accepted",
-    ErrorCode.SOLD_OUT: "order sold_out",
-    ErrorCode.LIMIT_EXCEEDED: "order limit",
-    ErrorCode.NOT_OPEN: "order closed",
-    ErrorCode.SALE_ENDED: "order closed",
-    ErrorCode.PAYMENT_FAILED: "order payment_failed",
-}
-"""Answers a buyer may expect; everything else is `order error`, a failure."""
 
 
 class Person(User):
-    """A user with a socket in the room."""
+    """A user with a socket in the room. What happens when is the course's agenda, not the task's."""
 
     abstract = True
     role = Role.VIEWER
@@ -50,70 +38,118 @@ class Person(User):
         self.course = course_of(self.environment)
         self.options: Options = self.environment.parsed_options
         self.user_id = f"{USER_PREFIX}{self.role.value}-{uuid.uuid4().hex[:12]}"
-        self._reported_at = 0.0
-        self._in_room = False
+        self.gone = False
+        self._lost_at: float | None = None
         address = address_of(self.options)
         room = self.options.room
         token = tokens_of(self.options).token(self.user_id, self.role, room)
         self.prepare(token)
         uri = address.control(room) if self.control else address.live(room)
-        self.client = RoomClient(uri, token, encoding_of(self.options), self._told, self._timed)
-        self.course.enter(self)
+        self.client = RoomClient(
+            uri, token, encoding_of(self.options), self._told, self._timed, self.course.decode
+        )
+        self.course.people.add(self)
         self.client.start()
-        if not self.client.wait_live(JOIN_TIMEOUT_S):
-            self._timed("hello", JOIN_TIMEOUT_S * 1000, TimeoutError("not in the room in time"))
+        if self.client.wait_live(JOIN_TIMEOUT_S):
+            self.begin()
+        else:
+            self.fail("WELCOME", "hello->welcome", JOIN_TIMEOUT_S * 1000, "not in the room in time")
 
     def prepare(self, token: str) -> None:
         """What has to be done before this person can enter the room: here, that somebody makes it."""
         room = quote(self.options.room, safe="")
         wait_for(address_of(self.options), f"/api/v1/rooms/{room}", token, ROOM_TIMEOUT_S)
 
+    def begin(self) -> None:
+        """In the room for the first time: put on the agenda what this person is going to do."""
+
+    @task
+    def stay(self) -> None:
+        gevent.sleep(1)
+
     def on_stop(self) -> None:
+        self.gone = True
         if not hasattr(self, "client"):
             return
         for request in self.client.session.book.pending.values():
             self.course.told.gave_up(self.user_id, request.request_id, request.quantity)
-        self.course.leave(self)
+        self.course.people.discard(self)
         self.client.stop()
 
-    def fire(self, kind: str, name: str, after_ms: float, error: Exception | None = None) -> None:
-        """One request for Locust's statistics."""
+    @property
+    def over(self) -> bool:
+        """This person does nothing any more."""
+        return self.gone or self.course.closing.is_set()
+
+    @property
+    def waiting(self) -> bool:
+        """Something this person asked for has no answer yet."""
+        return bool(self.client.session.book.pending)
+
+    def record(self, kind: str, name: str, after_ms: float) -> None:
+        """A request that went as it may."""
+        self.course.measured.record(kind, name, after_ms, now_ms())
+
+    def fail(self, kind: str, name: str, after_ms: float, error: str) -> None:
+        """A request that went wrong: Locust shows it among its failures."""
+        self.course.measured.failed(kind, name, error, now_ms())
         self.environment.events.request.fire(
             request_type=kind,
             name=name,
             response_time=after_ms,
             response_length=0,
-            exception=error,
+            exception=RuntimeError(error),
             context={"user": self.user_id},
         )
 
     def heard(self, notice: Notice) -> None:
         """A notice of the session; more people listen to more."""
 
-    def _timed(self, name: str, after_ms: float, error: Exception | None) -> None:
-        self.fire("WS", name, after_ms, error)
+    def _timed(self, after_ms: float, error: Exception | None) -> None:
+        if error is None:
+            self.record("CONNECT", "connect", after_ms)
+        else:
+            self.fail("CONNECT", "connect", after_ms, f"{type(error).__name__}: {error}")
 
     def _told(self, notices: list[Notice]) -> None:
-        told = self.course.told
         for notice in notices:
             match notice:
-                case Talk(messages=messages) if messages:
-                    self._delivered([message.at for message in messages])
-                case Joined() | Reloaded():
-                    for sale in self.client.session.replica.running_sales():
-                        self._saw(sale)
+                case Joined():
+                    self._joined(notice)
+                    self._see_sales()
+                case Reloaded():
+                    self._see_sales()
+                case Lost(code=code):
+                    self._lost_at = now_ms() if self._lost_at is None else self._lost_at
+                    if notice.retry_at is None:
+                        self.fail("CONNECT", "closed for good", 0.0, f"{code} {notice.reason}")
                 case Moved(event=SaleScheduled(sale=sale)):
                     self._saw(sale)
                 case Moved(event=SaleStarted(sale=name)):
                     self._zero(name)
                 case Violation():
-                    told.violated(self.user_id, notice)
-                    self.fire("WS", f"violation {notice.fault.value}", 0.0, RuntimeError(notice.detail))
+                    self._violated(notice)
                 case OrderSettled():
-                    told.settled(self.user_id, notice)
+                    self.course.told.settled(self.user_id, notice)
                 case _:
                     pass
             self.heard(notice)
+
+    def _joined(self, joined: Joined) -> None:
+        outcome = "fresh" if joined.first else "recovered" if joined.welcome.recovered else "snapshot"
+        self.record("WELCOME", f"hello->welcome {outcome}", joined.after_ms)
+        if self._lost_at is not None and not joined.first:
+            self.record("RESUME", f"resume {outcome}", now_ms() - self._lost_at)
+        self._lost_at = None
+
+    def _violated(self, violation: Violation) -> None:
+        self.course.told.violated(self.user_id, violation)
+        kind = "RESUME" if violation.fault is Fault.PARTIAL_RECOVERY else "ROOM"
+        self.fail(kind, f"violation {violation.fault.value}", 0.0, violation.detail)
+
+    def _see_sales(self) -> None:
+        for sale in self.client.session.replica.running_sales():
+            self._saw(sale)
 
     def _saw(self, sale: Sale) -> None:
         if sale.phase is SalePhase.SCHEDULED:
@@ -122,123 +158,47 @@ class Person(User):
     def _zero(self, name: str) -> None:
         sale = self.client.session.replica.sales.get(name)
         if sale is not None and self.client.session.clock.samples:
-            self.course.told.saw_zero(name, self.client.session.clock.to_local(sale.starts_at))
-
-    def _delivered(self, published: list[int]) -> None:
-        now = now_ms()
-        server_now = self.client.session.clock.to_server(now)
-        self.course.told.delivery_ms.extend(server_now - at for at in published)
-        if now - self._reported_at >= REPORT_EVERY_MS:
-            self._reported_at = now
-            self.fire("DELIVERY", "publish->receive", max(0.0, server_now - min(published)))
+            machine = self.course.process.rpartition("/")[0]
+            self.course.told.saw_zero(name, machine, self.client.session.clock.to_local(sale.starts_at))
 
 
 class ViewerUser(Person):
-    """Watches, and says something now and then."""
+    """Watches, and says something now and then; sends a like with every fourth line."""
 
     weight = 6
 
-    def wait_time(self) -> float:
-        return random.expovariate(1 / max(self.options.danmaku_every, 0.1))
+    def begin(self) -> None:
+        self._spoken: dict[int, float] = {}
+        self._turns = 0
+        self._moments = poisson(now_ms(), 1 / max(self.options.danmaku_every, 0.01), random.Random())
+        self._next(self._moments)
 
-    @task(4)
-    def talk(self) -> None:
-        reply = self.client.ask(DanmakuSend(text=random.choice(PHRASES)), timeout=10)
-        if reply is None:
+    def _next(self, moments: Iterator[float]) -> None:
+        self.course.at(next(moments), self._talk)
+
+    def _talk(self, meant_ms: float) -> None:
+        if self.over:
             return
-        error = reply.error
-        failure = None
-        if error is not None and error.code is not ErrorCode.RATE_LIMITED:
-            failure = RuntimeError(f"{error.code.value}: {error.message}")
-        name = "danmaku rate_limited" if error is not None and failure is None else "danmaku"
-        self.fire("WS", name, reply.after_ms, failure)
-
-    @task(1)
-    def like(self) -> None:
-        self.client.send(Like(count=random.randint(1, 10)))
-
-
-class BuyerUser(Person):
-    """Waits for the zero of each sale on its own countdown and orders."""
-
-    weight = 3
-    wait_time = constant(0.05)
-
-    def on_start(self) -> None:
-        self._sales: list[Sale] = []
-        self._bought: set[str] = set()
-        super().on_start()
+        self._next(self._moments)
+        self.course.late(meant_ms)
+        name = self.client.send(DanmakuSend(text=random.choice(PHRASES)))
+        if name is None:
+            self.course.measured.count("danmaku while away", now_ms())
+            return
+        self._spoken[name] = meant_ms
+        self._turns += 1
+        if self._turns % 4 == 0:
+            self.client.send(Like(count=random.randint(1, 10)))
 
     def heard(self, notice: Notice) -> None:
         match notice:
-            case Joined() | Reloaded():
-                for sale in self.client.session.replica.running_sales():
-                    self._watch(sale)
-            case Moved(event=SaleScheduled(sale=sale)):
-                self._watch(sale)
+            case Reply(id=name, command=DanmakuSend(), error=error) if name in self._spoken:
+                after_ms = now_ms() - self._spoken.pop(name)
+                if error is None:
+                    self.record("DANMAKU", "danmaku accepted", after_ms)
+                elif error.code in (ErrorCode.RATE_LIMITED, ErrorCode.BLOCKED_WORDS):
+                    self.record("DANMAKU", f"danmaku {error.code.value}", after_ms)
+                else:
+                    self.fail("DANMAKU", "danmaku", after_ms, f"{error.code.value}: {error.message}")
             case _:
                 pass
-
-    def _watch(self, sale: Sale) -> None:
-        if sale.sale not in self._bought:
-            self._bought.add(sale.sale)
-            self._sales.append(sale)
-
-    @task
-    def buy(self) -> None:
-        if not self._sales:
-            return
-        sale = self._sales.pop(0)
-        while (left_ms := sale.starts_at - self.client.server_now()) > 0.5:
-            gevent.sleep(min(left_ms / 1000, 0.5))
-        if self.course.closing.is_set():
-            return
-        request = self._request(sale, random.choice((1, 1, 1, 2)))
-        outcome = self._order(request)
-        if outcome is None:
-            return
-        if outcome.code is ErrorCode.NOT_OPEN:
-            # A few milliseconds early: the window is decided by the store's clock.
-            self._sales.append(sale)
-        elif outcome.code is None:
-            if random.random() < self.options.duplicate_share:
-                self._again(request, outcome)
-            if random.random() < self.options.greedy_share and not self.course.closing.is_set():
-                self._order(self._request(sale, 2))
-
-    def _request(self, sale: Sale, quantity: int) -> OrderPlace:
-        return OrderPlace(
-            request_id=uuid.uuid4().hex, sale=sale.sale, quantity=quantity, pay=self.options.pay
-        )
-
-    def _order(self, request: OrderPlace) -> OrderSettled | None:
-        outcome = self.client.order(request, ORDER_TIMEOUT_S)
-        if outcome is None:
-            self.fire("ORDER", "order error", ORDER_TIMEOUT_S * 1000, TimeoutError("no answer"))
-            return None
-        name = OUTCOMES.get(outcome.code)
-        failure = None
-        if name is None and outcome.code is not None:
-            failure = RuntimeError(f"{outcome.code.value}: {outcome.message}")
-        self.fire("ORDER", name or "order error", outcome.after_ms, failure)
-        return outcome
-
-    def _again(self, request: OrderPlace, first: OrderSettled) -> None:
-        """The same request twice: the stored outcome comes back and nothing is reserved."""
-        if self.course.closing.is_set():
-            return
-        repeat = OrderPlace(
-            request_id=request.request_id, sale=request.sale, quantity=request.quantity, pay=request.pay
-        )
-        second = self.client.order(repeat, ORDER_TIMEOUT_S)
-        failure = None
-        if second is None:
-            failure = "no answer"
-        elif second.code is ErrorCode.RATE_LIMITED:
-            return
-        elif second.order is None or first.order is None or second.order.order != first.order.order:
-            failure = f"another answer: {second.code.value if second.code else second.order}"
-        elif not second.replayed:
-            failure = "replayed is false"
-        after_ms = second.after_ms if second is not None else ORDER_TIMEOUT_S * 1000
-        self.fire("ORDER", "order duplicate", after_ms, RuntimeError(failure) if failure else None)

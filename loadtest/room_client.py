@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from socket import SHUT_RDWR
 
 import gevent
 from gevent.event import AsyncResult, Event
@@ -15,17 +16,17 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from client_sim.clock import now_ms
-from client_sim.notices import Joined, Notice, OrderSettled, Reply
+from client_sim.notices import Joined, Notice, Reply
 from client_sim.session import ClientSession, Phase
-from client_sim.wire import Encoding
+from client_sim.wire import Decode, Encoding
 from schemas.commands import Command, OrderPlace
 
 CONNECT_TIMEOUT_S = 10.0
 LOOK_UP_S = 0.5
 """How long the reader sleeps at most before it looks at the session's clock again."""
 
-Timed = Callable[[str, float, Exception | None], None]
-"""`connect` or `hello`, its milliseconds, and what went wrong."""
+Timed = Callable[[float, Exception | None], None]
+"""Milliseconds a connection took, and what went wrong."""
 
 
 class RoomClient:
@@ -38,15 +39,15 @@ class RoomClient:
         encoding: Encoding,
         told: Callable[[list[Notice]], None],
         timed: Timed,
+        decode: Decode | None = None,
     ) -> None:
-        self.session = ClientSession(encoding=encoding, token=token)
+        self.session = ClientSession(encoding=encoding, token=token, decode=decode)
         self._uri = uri
         self._told = told
         self._timed = timed
         self._socket: ClientConnection | None = None
         self._stopped = Event()
         self._live = Event()
-        self._waiting: dict[str, AsyncResult] = {}
         self._replies: dict[int, AsyncResult] = {}
         self._greenlet: gevent.Greenlet | None = None
 
@@ -67,6 +68,10 @@ class RoomClient:
         return bool(self._live.wait(timeout))
 
     @property
+    def live(self) -> bool:
+        return self.session.phase is Phase.LIVE
+
+    @property
     def final(self) -> bool:
         """The server closed for good."""
         return self.session.phase is Phase.FINAL
@@ -74,11 +79,25 @@ class RoomClient:
     def server_now(self) -> float:
         return self.session.clock.to_server(now_ms())
 
-    def send(self, command: Command) -> None:
-        """Send and do not wait; nothing happens while the socket is lost."""
-        if self.session.phase is Phase.LIVE:
-            self.session.command(command, now_ms())
-            self._flush()
+    def send(self, command: Command) -> int | None:
+        """Send and do not wait; the id its `Reply` will carry, None while the socket is lost."""
+        if not self.live:
+            return None
+        name = self.session.command(command, now_ms())
+        self._flush()
+        return name
+
+    def place(self, request: OrderPlace) -> None:
+        """Order and do not wait: one `OrderSettled` follows, across reconnects too. Raises TooManyPending."""
+        self.session.place(request, now_ms())
+        self._flush()
+
+    def drop(self) -> None:
+        """Lose the socket as a bad network does; it comes back with a resume."""
+        socket = self._socket
+        if socket is not None:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(SHUT_RDWR)
 
     def ask(self, command: Command, timeout: float) -> Reply | None:
         """Send and wait for the reply; None when the socket is lost or `timeout` seconds pass."""
@@ -93,18 +112,6 @@ class RoomClient:
             return None
         finally:
             self._replies.pop(name, None)
-
-    def order(self, request: OrderPlace, timeout: float) -> OrderSettled | None:
-        """Order and wait for the outcome, across reconnects; None after `timeout` seconds."""
-        result = self._waiting[request.request_id] = AsyncResult()
-        self.session.place(request, now_ms())
-        self._flush()
-        try:
-            return result.get(timeout=timeout)  # type: ignore[no-any-return]
-        except gevent.Timeout:
-            return None
-        finally:
-            self._waiting.pop(request.request_id, None)
 
     # ---- the greenlet -----------------------------------------------------------------------
 
@@ -132,20 +139,20 @@ class RoomClient:
             ) as socket:
                 opened = True
                 self._socket = socket
-                self._timed("connect", now_ms() - began, None)
+                self._timed(now_ms() - began, None)
                 self.session.opened(now_ms())
-                return self._converse(socket, now_ms())
+                return self._converse(socket)
         except ConnectionClosed as closed:
             close = closed.rcvd
             return (close.code, close.reason) if close is not None else (None, "connection lost")
         except (OSError, WebSocketException, TimeoutError) as error:
             if not opened and not self._stopped.is_set():
-                self._timed("connect", now_ms() - began, error)
+                self._timed(now_ms() - began, error)
             return None, str(error) or type(error).__name__
         finally:
             self._socket = None
 
-    def _converse(self, socket: ClientConnection, said_hello: float) -> tuple[int | None, str]:
+    def _converse(self, socket: ClientConnection) -> tuple[int | None, str]:
         session = self.session
         self._flush()
         while not self._stopped.is_set():
@@ -160,10 +167,8 @@ class RoomClient:
             else:
                 data = message.encode() if isinstance(message, str) else message
                 notices = session.received(data, now_ms())
-                for notice in notices:
-                    if isinstance(notice, Joined):
-                        self._timed("hello", now_ms() - said_hello, None)
-                        self._live.set()
+                if any(isinstance(notice, Joined) for notice in notices):
+                    self._live.set()
                 self._hand_out(notices)
                 if now_ms() >= session.deadline():
                     self._hand_out(session.tick(now_ms()))
@@ -172,11 +177,7 @@ class RoomClient:
 
     def _hand_out(self, notices: list[Notice]) -> None:
         for notice in notices:
-            if isinstance(notice, OrderSettled):
-                waiting = self._waiting.get(notice.request.request_id)
-                if waiting is not None:
-                    waiting.set(notice)
-            elif isinstance(notice, Reply):
+            if isinstance(notice, Reply):
                 asked = self._replies.get(notice.id)
                 if asked is not None:
                     asked.set(notice)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from client_sim.histogram import Histogram
 from client_sim.notices import OrderSettled, Violation
 from schemas.codes import ErrorCode
 from schemas.models import Sale
@@ -23,12 +22,10 @@ KEPT_VIOLATIONS = 50
 _MAY_STAND = (ErrorCode.PAYMENT_FAILED, ErrorCode.UNKNOWN_OUTCOME)
 """Refusals after which a hold may be in the ledger all the same."""
 
-HISTOGRAMS = ("delivery_ms", "order_ms")
-
 
 @dataclass
 class Told:
-    """Orders by request (`user/request_id`), sales as first seen, latencies in milliseconds."""
+    """Orders by request (`user/request_id`), sales as first seen."""
 
     accepted: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
@@ -36,11 +33,11 @@ class Told:
     unanswered: dict[str, int] = field(default_factory=dict)
     """Requests whose answer nobody waits for any more, and their quantity."""
     sales: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sold_out: dict[str, int] = field(default_factory=dict)
+    """Sales that were called sold out, and the smallest quantity that was refused so."""
     zeros: dict[str, list[float]] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
     violation_count: int = 0
-    delivery_ms: Histogram = field(default_factory=Histogram)
-    order_ms: Histogram = field(default_factory=Histogram)
 
     def settled(self, user: str, outcome: OrderSettled) -> None:
         """An order got its answer."""
@@ -48,6 +45,10 @@ class Told:
         if outcome.code in _MAY_STAND:
             self.unanswered[name] = outcome.request.quantity
         elif outcome.code is not None:
+            sale = outcome.request.sale
+            if outcome.code is ErrorCode.SOLD_OUT and sale is not None:
+                quantity = outcome.request.quantity
+                self.sold_out[sale] = min(quantity, self.sold_out.get(sale, quantity))
             if len(self.refused) < KEPT_REFUSALS:
                 self.refused[name] = outcome.code.value
             else:
@@ -63,8 +64,6 @@ class Told:
                 "quantity": order.quantity,
                 "amount": order.amount,
             }
-            if not outcome.asked_again and not outcome.replayed:
-                self.order_ms.record(outcome.after_ms)
 
     def gave_up(self, user: str, request_id: str, quantity: int) -> None:
         """The client left before the answer came: the order may stand or not."""
@@ -77,11 +76,10 @@ class Told:
             {"sku": sale.sku, "stock": sale.available, "price": sale.price, "limit": sale.per_user_limit},
         )
 
-    def saw_zero(self, sale: str, true_ms: float) -> None:
-        """When on this machine's clock one client's countdown ended."""
-        zeros = self.zeros.setdefault(sale, [])
-        if len(zeros) < KEPT_ZEROS:
-            zeros.append(true_ms)
+    def saw_zero(self, sale: str, machine: str, *true_ms: float) -> None:
+        """When on this machine's clock clients' countdowns ended; clocks of two machines are not compared."""
+        zeros = self.zeros.setdefault(f"{sale} {machine}", [])
+        zeros.extend(true_ms[: KEPT_ZEROS - len(zeros)])
 
     def violated(self, user: str, violation: Violation) -> None:
         self.violation_count += 1
@@ -96,10 +94,10 @@ class Told:
             "refusals_forgotten": self.refusals_forgotten,
             "unanswered": self.unanswered,
             "sales": self.sales,
+            "sold_out": self.sold_out,
             "zeros": self.zeros,
             "violations": self.violations,
             "violation_count": self.violation_count,
-            **{name: getattr(self, name).dump() for name in HISTOGRAMS},
         }
         fresh = Told()
         for name in Told.__dataclass_fields__:
@@ -121,5 +119,5 @@ class Told:
             known.extend(zeros[: KEPT_ZEROS - len(known)])
         self.violations.extend(document["violations"][: KEPT_VIOLATIONS - len(self.violations)])
         self.violation_count += document["violation_count"]
-        for name in HISTOGRAMS:
-            getattr(self, name).load(document[name])
+        for sale, quantity in document["sold_out"].items():
+            self.sold_out[sale] = min(quantity, self.sold_out.get(sale, quantity))

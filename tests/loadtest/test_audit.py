@@ -6,7 +6,7 @@ import pytest
 
 from client_sim.api import ApiError
 from client_sim.notices import Fault, OrderSettled, Violation
-from loadtest.audit import SHOWN, await_ledger, judge
+from loadtest.audit import SHOWN, await_ledger, judge, sale_sums
 from loadtest.told import KEPT_REFUSALS, Told
 from schemas.codes import ErrorCode
 from schemas.commands import OrderPlace
@@ -83,6 +83,35 @@ def test_units_of_released_orders_do_not_count_as_sold() -> None:
     assert judge(told, [record(), *released, *sold], ours) == []
 
 
+def sold_out(quantity: int) -> OrderSettled:
+    return OrderSettled(
+        request=OrderPlace(request_id=f"so{quantity}", sale="s1", quantity=quantity),
+        code=ErrorCode.SOLD_OUT,
+        message="",
+        order=None,
+        replayed=False,
+        asked_again=False,
+        after_ms=5.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("refused", "sold", "unsold"), [((), 3, 0), ((1,), 4, 0), ((1,), 3, 1), ((2,), 3, 0), ((2,), 2, 1)]
+)
+def test_who_is_told_sold_out_while_units_are_left_was_told_wrong(
+    refused: tuple[int, ...], sold: int, unsold: int
+) -> None:
+    told = told_one()
+    for quantity in refused:
+        told.settled("load-3", sold_out(quantity))
+    expired = record("x0", "q0", "ann", status="expired")
+    ledger = [record(), expired, *(record(f"y{n}", f"p{n}", f"b{n}") for n in range(sold - 1))]
+    (one,) = sale_sums(told, ledger)
+    assert (one.allocated, one.held, one.oversold, one.unsold) == (sold + 1, sold, 0, unsold)
+    said = f"{unsold} of its 5 units were never sold"
+    assert any(said in problem for problem in judge(told, ledger, ours)) is bool(unsold)
+
+
 def test_an_order_of_a_buyer_who_was_refused_is_a_problem() -> None:
     told = Told()
     told.settled("load-1", settled(None, "r1", ErrorCode.SOLD_OUT))
@@ -134,9 +163,8 @@ def test_what_workers_took_adds_up_to_what_one_process_would_have() -> None:
             told.settled(f"load-{worker_number}", settled(f"o{worker_number}"))
             told.settled("load-9", settled(None, f"x{worker_number}", ErrorCode.SOLD_OUT))
             told.gave_up("load-8", f"y{worker_number}", 1)
-            told.saw_zero("s1", 100.0 + worker_number)
+            told.saw_zero("s1", "here", 100.0 + worker_number)
             told.violated("load-7", Violation(Fault.GAP, str(worker_number)))
-            told.delivery_ms.record(worker_number)
         master.add(worker.take())
         assert worker.take() == Told().take()
     assert master.take() == together.take()

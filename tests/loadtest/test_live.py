@@ -1,18 +1,16 @@
-"""Locust as a user runs it, against a real server, with the verdict it prints and its exit code."""
+"""A load test against a real server: what it offers, what it measures, its verdict and exit code."""
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.live_server import LiveServer, running
+from tests.loadtest.running import load
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+STOCK = 12
 
 
 @pytest.fixture(scope="module")
@@ -21,46 +19,55 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         yield live
 
 
-def locust(server: LiveServer, report: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [
-        *(sys.executable, "-m", "locust", "-f", "loadtest/locustfile.py", "--headless", "--only-summary"),
-        *("--host", server.url, "--token-key", str(server.data_dir / "token.key")),
-        *("-u", "30", "-r", "100", "--html", str(report), "--danmaku-every", "1"),
-        *("--sale-every", "2", "--sale-starts-in", "1", "--sale-duration", "1", "--sale-stock", "6"),
-        *arguments,
-    ]
-    return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=90)
-
-
-def accepted(output: str) -> tuple[int, int]:
-    found = re.search(r"orders accepted (\d+) \((\d+) units\), refused \d+, without an answer 0", output)
-    assert found is not None, output
-    return int(found[1]), int(found[2])
-
-
-def test_a_flash_sale_is_audited_against_the_ledger(server: LiveServer, tmp_path: Path) -> None:
-    done = locust(server, tmp_path / "report.html", "--room", "lt1", "-t", "4s", "--pay")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "verdict: passed" in done.stdout
-    orders, units = accepted(done.stdout)
+def test_a_flash_sale_with_a_swarm_is_audited_against_the_ledger(server: LiveServer, tmp_path: Path) -> None:
+    run = load(
+        server,
+        tmp_path,
+        *("--scenario", "spike", "--room", "lt1", "-u", "32", "-r", "100", "-t", "12s"),
+        *("--swarm-viewers", "80", "--swarm-danmaku-rate", "20", "--sale-every", "60"),
+        *("--sale-starts-in", "2", "--sale-stock", str(STOCK), "--duplicate-share", "1"),
+    )
+    assert run.code == 0, run.output
+    assert "verdict: passed, the ledger holds what the clients were told" in run.output
     ledger = server.ledger_orders("lt1")
-    assert len(ledger) == orders > 0
-    assert sum(order["quantity"] for order in ledger) == units
-    output = done.stdout + done.stderr
-    for name in ("connect", "hello", "order accepted", "order sold_out", "publish->receive"):
-        assert name in output
+    orders = run.document["orders"]
+    assert sum(order["quantity"] for order in ledger) == len(ledger) == STOCK == orders["accepted"]
+    (sale,) = orders["sales"]
+    assert (sale["stock"], sale["held"], sale["sold_out"]) == (STOCK, STOCK, True)
+    assert orders["offered"] == orders["accepted"] + sum(orders["refused"].values()) > STOCK
+    counted = {row["name"]: row["count"] for row in run.document["outcomes"]}
+    assert counted["order accepted"] == counted["order duplicate"] == counted["tap->paid"] == STOCK
+    assert counted["hello->welcome fresh"] >= 111
+    assert counted["publish->receive"] > 80
+    assert counted["swarm loop lag"] > 10
+    for name in ("publish->receive", "hello->welcome fresh", "countdown skew", "tap->paid"):
+        assert name in run.output  # in Locust's own table too
+    assert run.document["swarms"][0]["viewers"]["in_room_at_end"] == 80
     assert "order accepted" in (tmp_path / "report.html").read_text()
+    assert "<h1>Passed</h1>" in run.page
 
 
-def test_in_two_processes_a_threshold_that_is_missed_fails_the_run(
+def test_in_two_processes_a_limit_that_is_missed_fails_the_run_in_one_line(
     server: LiveServer, tmp_path: Path
 ) -> None:
-    arguments = ("--room", "lt2", "-t", "4s", "--processes", "2", "--max-order-p99-ms", "0.001")
-    done = locust(server, tmp_path / "report.html", *arguments)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert re.search(r"problem: order p99 ms is [\d.]+, the limit is 0.001", done.stdout)
-    assert done.stdout.count("problem:") == 1
-    orders, units = accepted(done.stdout)
-    ledger = server.ledger_orders("lt2")
-    assert (len(ledger), sum(order["quantity"] for order in ledger)) == (orders, units)
-    assert orders > 0
+    run = load(
+        server,
+        tmp_path,
+        *("--room", "lt2", "-u", "24", "-r", "100", "-t", "8s", "--processes", "2"),
+        *("--order-rate", "20", "--sale-every", "0", "--pay", "never", "--threshold", "order.p99_ms=0.001"),
+    )
+    assert run.code == 1, run.output
+    (problem,) = run.problems()
+    assert problem.startswith("order.p99_ms: order tapped to answered, p99 is ")
+    assert problem.endswith(" ms, the limit is 0.001 ms")
+    assert run.output.count("verdict: failed") == 1
+    assert len(server.ledger_orders("lt2")) == run.document["orders"]["accepted"] > 0
+    assert len(run.document["generator"]["processes"]) == 3  # a master and its two workers
+
+
+def test_limits_that_cannot_be_read_are_said_before_anybody_comes(server: LiveServer, tmp_path: Path) -> None:
+    run = load(server, tmp_path, "--threshold", "order.p90_ms=4", "-t", "60s")
+    assert run.code == 2
+    assert run.output.strip().splitlines()[-1] == (
+        "thresholds: --threshold order.p90_ms=4: Object contains unknown field `p90_ms` - at `order`"
+    )
