@@ -87,7 +87,8 @@ RECORD_OPENING = """() => {
   const button = card.querySelector('[data-testid="flash-buy"]');
   const countdown = card.querySelector('[data-testid="flash-countdown"]');
   const look = () => window.opening.push(
-    {at: Date.now(), window: card.dataset.window, text: countdown.textContent, enabled: !button.disabled});
+    {at: Date.now(), window: card.dataset.window, text: countdown.textContent,
+      enabled: button.ariaDisabled === "false"});
   look();
   new MutationObserver(look).observe(
     card, {subtree: true, childList: true, characterData: true, attributes: true});

@@ -30,7 +30,7 @@ RECORD_COUNTDOWN = """() => {
     const before = document.querySelector('[data-testid="flash"]')?.dataset.window === 'before';
     const button = document.querySelector('[data-testid="flash-buy"]');
     if (before && text) seen.turns[text] ??= now;
-    if (button && !button.disabled) {
+    if (button && button.ariaDisabled !== "true") {
       seen.opened ??= now;
       if (before) seen.early = now;
     }
@@ -50,14 +50,14 @@ BUY_AT_ZERO = """() => {
     const card = document.querySelector('[data-testid="flash"]');
     const button = document.querySelector('[data-testid="flash-buy"]');
     const outcome = document.querySelector('[data-testid="outcome"]');
-    if (told.clicked === null && button && !button.disabled) {
+    if (told.clicked === null && button && button.ariaDisabled !== "true") {
       told.clicked = now;
       button.click();
       return;
     }
     const late = told.clicked === null && card?.dataset.window === 'sold_out';
     const status = late ? 'sold_out' : outcome?.dataset.status;
-    if (!status || status === 'paying' || status === 'reserved') return;
+    if (!status || status === 'placing' || status === 'paying' || status === 'reserved') return;
     told.shown = now;
     told.status = status;
     told.took = told.clicked === null ? null : now - told.clicked;

@@ -1,17 +1,21 @@
 /** A flash sale: countdown in tenths on the server's clock, and a Buy button that opens at zero. */
 
 import { type Product, type RoomClient, type Sale, saleWindow } from "@miaodan/client";
+import { useEffect, useState } from "preact/hooks";
 import { Countdown, useServerTime } from "../shared/countdown.js";
-import { money } from "../shared/format.js";
+import { money, tenths } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
 import { Icon } from "../shared/icons.js";
 import { Was } from "../shared/parts.js";
 import { ProductPicture } from "../shared/pictures.js";
-import { type Attempt, type Buying, bought } from "./buying.js";
+import { type Buying, bought, JUST_OPENED_MS } from "./buying.js";
+import { FirstHint } from "./hint.js";
 import { Outcome } from "./Outcome.js";
+import { type ButtonState, buttonState, discount, type Offer, offerOfSale } from "./offer.js";
+import { StockBar } from "./StockBar.js";
 
-/** How long after zero `not_open` can still be this page's clock being early. */
-const JUST_OPENED_MS = 1_500;
+/** How long a button that could not order explains why. */
+const EXPLAINED_MS = 4_000;
 
 export interface FlashCardProps {
   client: RoomClient;
@@ -22,16 +26,24 @@ export interface FlashCardProps {
   /** Why nobody can buy now, whatever the sale says; null where they can. */
   closed: string | null;
   onSignIn: (() => void) | null;
+  /** Opens the product's card. */
+  onOpen?: (sku: string) => void;
+  onOrders?: () => void;
 }
 
 export function FlashCard(props: FlashCardProps) {
-  const { client, sale, product, currency, buying } = props;
+  const { client, sale, product, currency, buying, closed } = props;
   const before = sale.phase === "scheduled" && client.clock.now() < sale.starts_at;
   const now = useServerTime(client.clock, before ? sale.starts_at : sale.ends_at, 100);
   const window = saleWindow(sale, now);
-  const attempt = buying.attempts.get(sale.sale);
+  const offer = offerOfSale(sale, product, bought(client.orders.values(), sale.sale), now);
+  const placing = buying.attempts.get(sale.sale)?.state === "placing";
+  const state = buttonState(offer, placing, closed !== null);
+  const [explained, explain] = useExplained(state);
   const title = product?.title ?? sale.sku;
-  const was = product !== undefined && product.price > sale.price ? product.price : null;
+  const normal = product !== undefined && product.available > 0 && closed === null && props.onOpen !== undefined;
+  const openProduct = normal ? () => props.onOpen?.(sale.sku) : null;
+  const off = discount(offer.price, offer.was);
   return (
     <section class={`flash ${window}`} data-testid="flash" data-window={window} data-sale={sale.sale}>
       <header class="flash-head">
@@ -52,60 +64,124 @@ export function FlashCard(props: FlashCardProps) {
         )}
       </header>
       <div class="flash-body">
-        <ProductPicture title={title} sku={sale.sku} image={product?.image ?? null} />
+        <PictureButton {...props} title={title} />
         <div class="flash-what">
           <h3>{title}</h3>
           <p class="price-line">
             <strong class="price">{money(sale.price, currency)}</strong>
-            {was !== null && <Was price={money(was, currency)} />}
+            {offer.was !== null && <Was price={money(offer.was, currency)} />}
+            {off !== null && <span class="tag">{off}</span>}
           </p>
-          <p class="soft stock" data-testid="flash-stock">
-            {[
-              window === "over" ? null : window === "sold_out" ? t("stock.none") : t("stock.left", { count: sale.available }),
-              sale.per_user_limit === null ? null : t("limit.per", { count: sale.per_user_limit }),
-            ]
-              .filter((part) => part !== null)
-              .join(" · ")}
-          </p>
+          {window !== "over" && <StockBar {...offer} testId="flash-stock" />}
         </div>
-        <FlashButton {...props} now={now} window={window} attempt={attempt} />
+        <FlashButton {...props} offer={offer} state={state} onExplain={explain} />
       </div>
-      <Outcome client={client} attempt={attempt} onClear={() => buying.clear(sale.sale)} />
+      {explained && <Explanation sale={sale} state={state} now={now} closed={closed} />}
+      {openProduct !== null && (window === "sold_out" || window === "over") && product !== undefined && (
+        <button type="button" class="quiet flash-normal" data-testid="flash-normal" onClick={openProduct}>
+          {t("flash.normal", { price: money(product.price, currency) })} <Icon name="right" />
+        </button>
+      )}
+      <Outcome
+        client={client}
+        buying={buying}
+        of={sale.sale}
+        limit={sale.per_user_limit}
+        onOrders={props.onOrders}
+        onNormal={openProduct}
+      />
     </section>
   );
 }
 
-function FlashButton(
-  props: FlashCardProps & { now: number; window: ReturnType<typeof saleWindow>; attempt: Attempt | undefined },
-) {
-  const { client, sale, buying, window } = props;
-  const mine = bought(client.orders.values(), sale.sale);
-  const limited = sale.per_user_limit !== null && mine >= sale.per_user_limit;
-  const placing = props.attempt?.state === "placing";
-  const enabled = window === "open" && !limited && !placing && props.closed === null;
-  const label = placing
-    ? t("buy.placing")
-    : limited
-      ? t("buy.limit")
-      : window === "sold_out"
-        ? t("stock.none")
-        : window === "over"
-          ? t("buy.closed")
-          : window === "before"
-            ? t("buy.notOpen")
-            : (props.closed ?? t(mine > 0 ? "buy.more" : "buy.now"));
+function PictureButton({ title, sale, product, onOpen }: FlashCardProps & { title: string }) {
+  const picture = <ProductPicture title={title} sku={sale.sku} image={product?.image ?? null} />;
+  if (onOpen === undefined || product === undefined) return picture;
   return (
     <button
       type="button"
-      class="primary buy"
-      data-testid="flash-buy"
-      disabled={!enabled}
-      onClick={() => {
-        if (props.onSignIn !== null) props.onSignIn();
-        else void buying.buy({ sale: sale.sale, pay: true }, client.clock.now() - sale.starts_at < JUST_OPENED_MS);
-      }}
+      class="picture-button"
+      aria-label={`${t("flash.open")}: ${title}`}
+      data-testid="flash-open"
+      onClick={() => onOpen(sale.sku)}
     >
-      {label}
+      {picture}
     </button>
+  );
+}
+
+/** Why the button does nothing, for a moment after it was pressed; gone once it does something. */
+function useExplained(state: ButtonState): [boolean, () => void] {
+  const [asked, setAsked] = useState(0);
+  useEffect(() => {
+    if (asked === 0) return;
+    const timer = setTimeout(() => setAsked(0), EXPLAINED_MS);
+    return () => clearTimeout(timer);
+  }, [asked]);
+  const able = state === "buy" || state === "more" || state === "placing";
+  return [asked > 0 && !able, () => setAsked(asked + 1)];
+}
+
+function Explanation(props: { sale: Sale; state: ButtonState; now: number; closed: string | null }) {
+  const { sale, state, now } = props;
+  const text =
+    state === "before"
+      ? t("flash.opensIn", { time: tenths(sale.starts_at - now) })
+      : state === "limit"
+        ? t("flash.limit", { count: sale.per_user_limit ?? 1 })
+        : state === "sold_out"
+          ? t("flash.gone")
+          : state === "over"
+            ? t("flash.over")
+            : props.closed;
+  return text === null ? null : (
+    <p class="flash-why" role="status" data-testid="flash-why" data-state={state}>
+      {text}
+    </p>
+  );
+}
+
+function label(state: ButtonState, closed: string | null): string {
+  switch (state) {
+    case "placing":
+      return t("buy.placing");
+    case "limit":
+      return t("buy.limit");
+    case "sold_out":
+      return t("stock.none");
+    case "over":
+      return t("buy.closed");
+    case "before":
+      return t("flash.soon");
+    case "closed":
+      return closed ?? t("buy.closed");
+    default:
+      return t(state === "more" ? "buy.more" : "buy.now");
+  }
+}
+
+/** Always there to be pressed: what it cannot do now it explains. */
+function FlashButton(props: FlashCardProps & { offer: Offer; state: ButtonState; onExplain: () => void }) {
+  const { client, sale, buying, state } = props;
+  const able = state === "buy" || state === "more";
+  return (
+    <div class="buy-place">
+      {state === "buy" && <FirstHint />}
+      <button
+        type="button"
+        class={`primary buy ${state}`}
+        data-testid="flash-buy"
+        aria-disabled={!able}
+        aria-busy={state === "placing"}
+        onClick={() => {
+          if (!able) props.onExplain();
+          else if (props.onSignIn !== null) props.onSignIn();
+          else void buying.buy({ sale: sale.sale, pay: true }, client.clock.now() - sale.starts_at < JUST_OPENED_MS);
+        }}
+      >
+        {state === "placing" && <span class="spinner" aria-hidden="true" />}
+        {label(state, props.closed)}
+      </button>
+    </div>
   );
 }

@@ -1,134 +1,120 @@
 /** The visitor's orders in this room: where each stands, and what can be done about it. */
 
-import { listOrders, type Order, type OrderCommand, type Product, type RoomClient, refusedWith } from "@miaodan/client";
-import { useEffect, useState } from "preact/hooks";
+import type { Product, RoomClient } from "@miaodan/client";
+import { useState } from "preact/hooks";
 import { useServerTime } from "../shared/countdown.js";
-import { dayTime, money } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
-import { SureButton } from "../shared/parts.js";
-import { ProductPicture } from "../shared/pictures.js";
-import { explain } from "../shared/session.js";
-import { RefundSheet } from "./RefundSheet.js";
-import { type Deed, deeds, notes, stillThere } from "./standing.js";
+import { Icon } from "../shared/icons.js";
+import { useHistory } from "./history.js";
+import { OrderRow } from "./OrderRow.js";
+import { countGroups, GROUPS, type Group, inGroup, needBuyer } from "./order-groups.js";
+import { seenIn } from "./seen.js";
 
 export interface OrdersProps {
   client: RoomClient;
   token: string | null;
   products: readonly Product[];
   onFailed: (text: string) => void;
-}
-
-/** Orders that are over are told by the ledger; the socket tells those under way. */
-function useHistory(client: RoomClient, token: string | null): void {
-  const room = client.room?.id;
-  const [, draw] = useState(0);
-  useEffect(() => {
-    if (token === null || room === undefined) return;
-    const stop = new AbortController();
-    listOrders(token, { room, limit: 50 }, stop.signal)
-      .then(({ orders }) => {
-        for (const order of orders) client.keep(order);
-        draw((count) => count + 1);
-      })
-      // The list is then what the socket told; the next opening asks again.
-      .catch(() => undefined);
-    return () => stop.abort();
-  }, [client, token, room]);
+  /** Leads to something to buy. */
+  onShelf?: () => void;
 }
 
 export function Orders(props: OrdersProps) {
-  useHistory(props.client, props.token);
-  const orders = [...props.client.orders.values()].sort((a, b) => b.reserved_at - a.reserved_at);
-  if (orders.length === 0) return <p class="empty">{t("orders.empty")}</p>;
+  const { client, token, products } = props;
+  const history = useHistory(client, token);
+  const [group, setGroup] = useState<Group>("all");
+  const seen = seenIn(client.room?.id ?? "", products);
+  const orders = [...client.orders.values()].sort((a, b) => b.reserved_at - a.reserved_at);
+  const counts = countGroups(orders);
+  const chosen = counts[group] > 0 ? group : "all";
+  if (orders.length === 0 && history.state === "loading") return <Skeleton />;
   return (
-    <ol class="orders" data-testid="orders">
-      {orders.map((order) => (
-        <OrderRow key={order.order} order={order} {...props} />
-      ))}
-    </ol>
-  );
-}
-
-function OrderRow({ order, client, products, onFailed }: OrdersProps & { order: Order }) {
-  const [busy, setBusy] = useState(false);
-  const [asking, setAsking] = useState(false);
-  const now = useServerTime(client.clock, order.status === "reserved" ? order.expires_at : null, 1_000);
-  const product = products.find((item) => item.sku === order.sku);
-  const title = product?.title ?? order.sku;
-  const paying = client.paying(order);
-  const there = client.room !== null && stillThere(order, client.room, now);
-  const act = async (command: OrderCommand): Promise<void> => {
-    setBusy(true);
-    try {
-      await client.request(command);
-    } catch (error) {
-      const gone = command.type === "order.pay" && refusedWith(error, "sold_out");
-      onFailed(gone ? t("orders.payLateGone") : explain(error));
-    } finally {
-      setBusy(false);
-    }
-  };
-  return (
-    <li data-testid="order" data-status={order.status} data-order={order.order} data-paying={paying}>
-      <ProductPicture title={title} sku={order.sku} image={product?.image ?? null} />
-      <div class="shelf-what">
-        <h3>{title}</h3>
-        <p class="soft">
-          {order.sale !== null && <span class="tag">{t("orders.flash")}</span>} ×{order.quantity} ·{" "}
-          {dayTime(order.reserved_at, now)}
-        </p>
-        <p class="price-line">
-          <strong>{money(order.amount, order.currency)}</strong>
-          <span class={`order-status ${order.status}`}>{t(`order.${order.status}`)}</span>
-        </p>
-        {notes(order, paying, there, now).map((note) => (
-          <p key={note} class="soft" data-testid="order-note">
-            {note}
-          </p>
-        ))}
-      </div>
-      <div class="order-actions">
-        {deeds(order, paying, there, now).map((deed) => (
-          <DeedButton
-            key={deed}
-            deed={deed}
-            busy={busy}
-            onDo={() => {
-              if (deed === "ask") setAsking(true);
-              else void act({ type: `order.${deed}`, order: order.order });
-            }}
-          />
-        ))}
-      </div>
-      {asking && (
-        <RefundSheet
-          order={order}
-          onClose={() => setAsking(false)}
-          onAsk={(reason) => {
-            setAsking(false);
-            void act({ type: "order.refund", order: order.order, reason });
-          }}
-        />
+    <>
+      {orders.length > 1 && <Filter counts={counts} chosen={chosen} onChoose={setGroup} />}
+      {orders.length === 0 && history.state === "ready" && <Nothing onShelf={props.onShelf} />}
+      {orders.length > 0 && (
+        <ol class="orders" data-testid="orders">
+          {orders
+            .filter((order) => inGroup(order, chosen))
+            .map((order) => (
+              <OrderRow key={order.order} order={order} client={client} seen={seen.get(order.sku)} onFailed={props.onFailed} />
+            ))}
+        </ol>
       )}
-    </li>
+      {history.state === "failed" && (
+        <div class="orders-more" role="alert" data-testid="orders-failed">
+          <p class="soft">{t("orders.failed")}</p>
+          <button type="button" class="plain" data-testid="orders-retry" onClick={history.load}>
+            {t("orders.retry")}
+          </button>
+        </div>
+      )}
+      {history.state === "ready" && history.more && (
+        <div class="orders-more">
+          <button type="button" class="plain" data-testid="orders-older" onClick={history.load}>
+            {t("orders.older")}
+          </button>
+        </div>
+      )}
+      {orders.length > 0 && history.state === "loading" && (
+        <p class="orders-more soft" role="status">
+          <span class="spinner" aria-hidden="true" /> {t("orders.loading")}
+        </p>
+      )}
+    </>
   );
 }
 
-function DeedButton({ deed, busy, onDo }: { deed: Deed; busy: boolean; onDo: () => void }) {
-  if (deed === "refund") {
-    return (
-      <SureButton label={t("orders.refund")} sure={t("orders.refundSure")} disabled={busy} testId="order-refund" onSure={onDo} />
-    );
-  }
+function Filter(props: { counts: Record<Group, number>; chosen: Group; onChoose: (group: Group) => void }) {
   return (
-    <button
-      type="button"
-      class={deed === "pay" ? "primary" : "plain"}
-      disabled={busy}
-      data-testid={`order-${deed}`}
-      onClick={onDo}
-    >
-      {t(deed === "ask" ? "orders.refund" : `orders.${deed}`)}
-    </button>
+    <div class="order-filter" role="group" aria-label={t("orders.filter")}>
+      {GROUPS.filter((group) => group === "all" || props.counts[group] > 0).map((group) => (
+        <button
+          key={group}
+          type="button"
+          class="chip"
+          aria-pressed={props.chosen === group}
+          data-testid={`orders-${group}`}
+          onClick={() => props.onChoose(group)}
+        >
+          {t(`orders.${group}`)} {props.counts[group]}
+        </button>
+      ))}
+    </div>
   );
+}
+
+function Nothing({ onShelf }: { onShelf: (() => void) | undefined }) {
+  return (
+    <div class="orders-none" data-testid="orders-none">
+      <Icon name="receipt" />
+      <h3>{t("orders.empty")}</h3>
+      <p class="soft">{t("orders.emptyHelp")}</p>
+      {onShelf !== undefined && (
+        <button type="button" class="primary" onClick={onShelf}>
+          {t("orders.emptyGo")}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Skeleton() {
+  return (
+    <div class="orders-skeleton" role="status" data-testid="orders-loading">
+      <span class="unseen">{t("orders.loading")}</span>
+      {[1, 2, 3].map((row) => (
+        <i key={row} aria-hidden="true" />
+      ))}
+    </div>
+  );
+}
+
+/** How many orders wait for this buyer, drawn anew as their time runs out. */
+export function useOrdersToPay(client: RoomClient): number {
+  const paying = client.paying.bind(client);
+  const open = needBuyer(client.orders.values(), paying, client.clock.now());
+  const next = open.length === 0 ? null : Math.min(...open.map((order) => order.expires_at));
+  const now = useServerTime(client.clock, next, 60_000);
+  return needBuyer(open, paying, now).length;
 }

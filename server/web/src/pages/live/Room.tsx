@@ -12,6 +12,7 @@ import { Gone, LinkBanner } from "../shared/link.js";
 import { Sheet, Switches, Toasts, TokenForm, useToasts } from "../shared/parts.js";
 import { Poster } from "../shared/pictures.js";
 import { useClient } from "../shared/session.js";
+import { BagButton, OrdersBadge, OrdersButton } from "./BarButtons.js";
 import { useBuying } from "./buying.js";
 import { ChatInput, ChatList, useMuted } from "./Chat.js";
 import { DanmakuLayer } from "./danmaku-layer.js";
@@ -19,7 +20,8 @@ import { FlashCard } from "./FlashCard.js";
 import { LikeButton } from "./LikeButton.js";
 import { Orders } from "./Orders.js";
 import { nextTurn, saleToShow } from "./on-stage.js";
-import { type BuyContext, OrderSheet, PinnedCard, Shelf } from "./Shelf.js";
+import { ProductCard } from "./ProductCard.js";
+import { type BuyContext, PinnedCard, Shelf } from "./Shelf.js";
 import { Troubles } from "./Troubles.js";
 
 type Tab = "shelf" | "orders";
@@ -84,11 +86,12 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
     buying,
     closed,
     onBuy: (sku) => (guest ? setSigning(true) : setOrdering(sku)),
+    onOrders: () => open("orders"),
   };
   const sale = saleToShow(sales, now);
   const pinned = room.products.find((product) => product.pinned);
-  const ordered = room.products.find((product) => product.sku === ordering);
   const open = (next: Tab): void => {
+    setOrdering(null);
     setTab(next);
     setPanel(true);
   };
@@ -105,7 +108,7 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
           onClick={() => setTab(name)}
         >
           {t(name)}
-          {name === "shelf" && ` (${room.products.length})`}
+          {name === "shelf" ? ` (${room.products.length})` : <OrdersBadge client={client} />}
         </button>
       ))}
     </div>
@@ -156,6 +159,8 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
                 buying={buying}
                 closed={closed}
                 onSignIn={guest ? () => setSigning(true) : null}
+                onOpen={context.onBuy}
+                onOrders={() => open("orders")}
               />
             )}
             {pinned !== undefined && pinned.sku !== sale?.sku && <PinnedCard product={pinned} context={context} />}
@@ -168,25 +173,8 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
             ) : (
               <ChatInput client={client} mutedUntil={mutedUntil} disabled={room.status === "ended"} onFailed={toast} />
             )}
-            <button
-              type="button"
-              class="round panel-toggle"
-              aria-label={t("orders")}
-              data-testid="open-orders"
-              onClick={() => open("orders")}
-            >
-              <Icon name="receipt" />
-            </button>
-            <button
-              type="button"
-              class="round panel-toggle bag"
-              aria-label={t("shelf.open")}
-              data-testid="open-shelf"
-              onClick={() => open("shelf")}
-            >
-              <Icon name="bag" />
-              <span class="badge-count">{room.products.length}</span>
-            </button>
+            <OrdersButton client={client} onOpen={() => open("orders")} />
+            <BagButton products={room.products} onOpen={() => open("shelf")} />
             <LikeButton client={client} disabled={guest || status.phase !== "open"} />
           </div>
         </div>
@@ -212,12 +200,12 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
           {tab === "shelf" ? (
             <Shelf products={room.products} context={context} />
           ) : (
-            <Orders client={client} token={token} products={room.products} onFailed={toast} />
+            <Orders client={client} token={token} products={room.products} onFailed={toast} onShelf={() => setTab("shelf")} />
           )}
         </div>
       </aside>
 
-      {ordered !== undefined && <OrderSheet product={ordered} context={context} onClose={() => setOrdering(null)} />}
+      {ordering !== null && <ProductCard key={ordering} sku={ordering} context={context} onClose={() => setOrdering(null)} />}
       {signing && guest && (
         <Sheet title={t("token.needed")} onClose={() => setSigning(false)}>
           <TokenForm control={control} guest={false} />

@@ -1,46 +1,79 @@
-/** The shelf, the product that is being shown, and the sheet in which an order is put together. */
+/** The shopping bag: what is on the shelf, numbered in its order, and the product that is being shown. */
 
 import { type Product, type RoomClient, shelfOrder } from "@miaodan/client";
-import { useState } from "preact/hooks";
+import { Countdown, useServerTime } from "../shared/countdown.js";
 import { money } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
-import { Icon } from "../shared/icons.js";
-import { Sheet, Was } from "../shared/parts.js";
+import { Was } from "../shared/parts.js";
 import { ProductPicture } from "../shared/pictures.js";
 import { type Buying, bought } from "./buying.js";
+import { FirstHint } from "./hint.js";
 import { Outcome } from "./Outcome.js";
+import { buttonState, discount, nextTurnOf, type Offer, offerOf } from "./offer.js";
+import { StockBar } from "./StockBar.js";
 
 export interface BuyContext {
   client: RoomClient;
   currency: string;
   buying: Buying;
   closed: string | null;
-  /** Opens the order sheet, or the sign-in for a guest. */
+  /** Opens the product card, or the sign-in for a guest. */
   onBuy: (sku: string) => void;
+  /** Shows the visitor's orders. */
+  onOrders?: () => void;
 }
 
-export function Price({ product, currency }: { product: Product; currency: string }) {
-  const was = product.list_price !== null && product.list_price > product.price ? product.list_price : null;
+/** What a product is offered for, drawn anew when a sale of it opens or ends. */
+export function useOffer(product: Product, context: BuyContext): Offer {
+  const { client } = context;
+  const sales = client.room?.sales ?? [];
+  const now = useServerTime(client.clock, nextTurnOf(product.sku, sales, client.clock.now()), 60_000);
+  return offerOf(product, sales, (key) => bought(client.orders.values(), key), now);
+}
+
+export function PriceLine({ offer, currency }: { offer: Offer; currency: string }) {
+  const off = discount(offer.price, offer.was);
   return (
     <p class="price-line">
-      <strong class="price">{money(product.price, currency)}</strong>
-      {was !== null && <Was price={money(was, currency)} />}
+      <strong class="price">{money(offer.price, currency)}</strong>
+      {offer.was !== null && <Was price={money(offer.was, currency)} />}
+      {off !== null && <span class="tag">{off}</span>}
     </p>
   );
 }
 
-export function BuyButton({ product, context }: { product: Product; context: BuyContext }) {
-  const mine = bought(context.client.orders.values(), product.sku);
-  const limited = product.per_user_limit !== null && mine >= product.per_user_limit;
-  const placing = context.buying.attempts.get(product.sku)?.state === "placing";
-  const sold = product.available <= 0;
-  const label = placing ? t("buy.placing") : limited ? t("buy.limit") : sold ? t("stock.none") : (context.closed ?? t("buy"));
+/** A flash sale of this product: until when, or from when and for how much. */
+export function SaleLine({ offer, context }: { offer: Offer; context: BuyContext }) {
+  const { sale, window } = offer;
+  if (sale === null || (window !== "before" && offer.by !== "sale")) return null;
+  const soon = window === "before";
+  return (
+    <p class="sale-line" data-testid="sale-line">
+      {soon ? t("bag.flashSoon", { price: money(sale.price, context.currency) }) : `${t("bag.flash")} · ${t("sale.endsIn")}`}{" "}
+      <Countdown clock={context.client.clock} until={soon ? sale.starts_at : sale.ends_at} />
+    </p>
+  );
+}
+
+export function BuyButton({ product, offer, context }: { product: Product; offer: Offer; context: BuyContext }) {
+  const placing = context.buying.attempts.get(offer.key)?.state === "placing";
+  const state = buttonState(offer, placing, context.closed !== null);
+  const able = state === "buy" || state === "more";
+  const label =
+    state === "placing"
+      ? t("buy.placing")
+      : state === "limit"
+        ? t("buy.limit")
+        : state === "sold_out"
+          ? t("stock.none")
+          : (context.closed ?? t(offer.by === "sale" ? "buy.now" : "buy"));
   return (
     <button
       type="button"
       class="primary buy"
       data-testid="buy"
-      disabled={limited || sold || placing || context.closed !== null}
+      disabled={!able}
+      aria-label={`${label}: ${product.title}`}
       onClick={() => context.onBuy(product.sku)}
     >
       {label}
@@ -48,118 +81,91 @@ export function BuyButton({ product, context }: { product: Product; context: Buy
   );
 }
 
-function Stock({ product }: { product: Product }) {
-  return (
-    <p class="soft stock" data-testid="stock" data-available={product.available}>
-      {product.available > 0 ? t("stock.left", { count: product.available }) : t("stock.none")}
-      {product.per_user_limit !== null && ` · ${t("limit.per", { count: product.per_user_limit })}`}
-    </p>
-  );
-}
-
 export function Shelf({ products, context }: { products: readonly Product[]; context: BuyContext }) {
   if (products.length === 0) return <p class="empty">{t("shelf.empty")}</p>;
   return (
     <ol class="shelf" data-testid="shelf">
-      {shelfOrder(products).map((product) => (
-        <li key={product.sku} class={product.available > 0 ? "" : "gone-item"} data-testid="shelf-item" data-sku={product.sku}>
-          <div class="shelf-row">
-            <ProductPicture title={product.title} sku={product.sku} image={product.image} />
-            <div class="shelf-what">
-              <h3>{product.title}</h3>
-              {product.pinned && <span class="tag">{t("shelf.now")}</span>}
-              <Stock product={product} />
-              <Price product={product} currency={context.currency} />
-            </div>
-            <BuyButton product={product} context={context} />
-          </div>
-          <Outcome
-            client={context.client}
-            attempt={context.buying.attempts.get(product.sku)}
-            onClear={() => context.buying.clear(product.sku)}
-          />
-        </li>
+      {shelfOrder(products).map((product, index) => (
+        <ShelfItem key={product.sku} product={product} number={index + 1} context={context} />
       ))}
     </ol>
   );
 }
 
-export function PinnedCard({ product, context }: { product: Product; context: BuyContext }) {
+function ShelfItem({ product, number, context }: { product: Product; number: number; context: BuyContext }) {
+  const offer = useOffer(product, context);
   return (
-    <section class="pinned" data-testid="pinned" data-sku={product.sku}>
-      <div class="pinned-row">
-        <ProductPicture title={product.title} sku={product.sku} image={product.image} />
-        <div class="pinned-what">
-          <span class="tag">{t("shelf.now")}</span>
+    <li class={offer.available > 0 ? "" : "gone-item"} data-testid="shelf-item" data-sku={product.sku} data-by={offer.by}>
+      <div class="shelf-row">
+        <button
+          type="button"
+          class="picture-button"
+          aria-label={`${t("flash.open")}: ${product.title}`}
+          data-testid="shelf-open"
+          onClick={() => context.onBuy(product.sku)}
+        >
+          <ProductPicture title={product.title} sku={product.sku} image={product.image} />
+          <span class="shelf-number">
+            <span class="unseen">{t("bag.number", { number })}</span>
+            <span aria-hidden="true">{number}</span>
+          </span>
+          {offer.available <= 0 && <span class="gone-mark">{t("stock.none")}</span>}
+        </button>
+        <div class="shelf-what">
           <h3>{product.title}</h3>
-          <Price product={product} currency={context.currency} />
+          {product.pinned && <span class="tag now">{t("shelf.now")}</span>}
+          <SaleLine offer={offer} context={context} />
+          <StockBar {...offer} />
+          <div class="shelf-buy">
+            <PriceLine offer={offer} currency={context.currency} />
+            <BuyButton product={product} offer={offer} context={context} />
+          </div>
         </div>
-        <BuyButton product={product} context={context} />
       </div>
       <Outcome
         client={context.client}
-        attempt={context.buying.attempts.get(product.sku)}
-        onClear={() => context.buying.clear(product.sku)}
+        buying={context.buying}
+        of={offer.key}
+        limit={offer.limit}
+        onOrders={context.onOrders}
+        onNormal={null}
       />
-    </section>
+    </li>
   );
 }
 
-/** Quantity, total, and how to pay. Follows the product's stock and price while it is open. */
-export function OrderSheet({ product, context, onClose }: { product: Product; context: BuyContext; onClose: () => void }) {
-  const [wanted, setWanted] = useState(1);
-  const mine = bought(context.client.orders.values(), product.sku);
-  const most = Math.max(1, Math.min(product.available, product.per_user_limit === null ? 99 : product.per_user_limit - mine));
-  const quantity = Math.min(wanted, most);
-  const total = money(product.price * quantity, context.currency);
-  const able = product.available > 0 && context.closed === null;
-  const place = (pay: boolean): void => {
-    onClose();
-    void context.buying.buy({ sku: product.sku, quantity, pay });
-  };
+export function PinnedCard({ product, context }: { product: Product; context: BuyContext }) {
+  const offer = useOffer(product, context);
   return (
-    <Sheet title={t("buy.title")} onClose={onClose} testId="order-sheet">
-      <div class="shelf-row">
-        <ProductPicture title={product.title} sku={product.sku} image={product.image} />
-        <div class="shelf-what">
+    <section class="pinned" data-testid="pinned" data-sku={product.sku}>
+      <div class="pinned-row">
+        <button
+          type="button"
+          class="picture-button"
+          aria-label={`${t("flash.open")}: ${product.title}`}
+          data-testid="pinned-open"
+          onClick={() => context.onBuy(product.sku)}
+        >
+          <ProductPicture title={product.title} sku={product.sku} image={product.image} />
+        </button>
+        <div class="pinned-what">
+          <span class="tag now">{t("shelf.now")}</span>
           <h3>{product.title}</h3>
-          <Stock product={product} />
-          <Price product={product} currency={context.currency} />
+          <PriceLine offer={offer} currency={context.currency} />
+        </div>
+        <div class="buy-place">
+          {offer.available > 0 && context.closed === null && <FirstHint />}
+          <BuyButton product={product} offer={offer} context={context} />
         </div>
       </div>
-      <div class="stepper" role="group" aria-label={t("buy.quantity")}>
-        <span>{t("buy.quantity")}</span>
-        <button
-          type="button"
-          class="round small"
-          aria-label={t("buy.less")}
-          disabled={quantity <= 1}
-          onClick={() => setWanted(quantity - 1)}
-        >
-          <Icon name="minus" />
-        </button>
-        <output data-testid="quantity">{quantity}</output>
-        <button
-          type="button"
-          class="round small"
-          aria-label={t("buy.plus")}
-          disabled={quantity >= most}
-          onClick={() => setWanted(quantity + 1)}
-        >
-          <Icon name="plus" />
-        </button>
-      </div>
-      <p class="total">
-        <span>{t("buy.total")}</span> <strong class="price">{total}</strong>
-      </p>
-      <div class="sheet-actions">
-        <button type="button" class="plain" data-testid="hold" disabled={!able} onClick={() => place(false)}>
-          {t("buy.hold")}
-        </button>
-        <button type="button" class="primary" data-testid="pay-now" disabled={!able} onClick={() => place(true)}>
-          {able ? t("buy.pay", { amount: total }) : (context.closed ?? t("stock.none"))}
-        </button>
-      </div>
-    </Sheet>
+      <Outcome
+        client={context.client}
+        buying={context.buying}
+        of={offer.key}
+        limit={offer.limit}
+        onOrders={context.onOrders}
+        onNormal={null}
+      />
+    </section>
   );
 }

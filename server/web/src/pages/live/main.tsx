@@ -4,6 +4,7 @@ import "../style/live/stage.css";
 import "../style/live/foot.css";
 import "../style/live/cards.css";
 import "../style/live/panel.css";
+import "../style/live/product-card.css";
 import "../style/live/orders.css";
 import "../style/live/layout.css";
 import { useEntry } from "../shared/entry.js";

@@ -50,6 +50,7 @@ export function notes(order: Order, paying: boolean, there: boolean, now: number
         : t("orders.refundWaits", { amount: sum(order.refunding), time: dayTime(order.refund_due_at, now) }),
     );
   }
+  if (order.status === "refunding" && order.reason) told.push(t("orders.yourReason", { reason: order.reason }));
   const back = order.refunded ?? 0;
   if (back > 0 && back < order.amount) told.push(t("orders.refundedPart", { refunded: sum(back), amount: sum(order.amount) }));
   if ((order.status === "shipped" || order.status === "delivered") && order.reason) {

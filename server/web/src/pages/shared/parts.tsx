@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { useDialog } from "./dialog.js";
 import type { EntryControl } from "./entry.js";
 import { currentLang, setLang, t } from "./i18n.js";
 import { Icon } from "./icons.js";
@@ -125,18 +126,7 @@ export function TokenForm({ control, guest }: { control: EntryControl; guest: bo
 /** A panel over the page, closed by its button, the backdrop or Escape. */
 export function Sheet(props: { title: string; onClose: () => void; children: ComponentChildren; testId?: string }) {
   const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    const before = document.activeElement;
-    box.current?.focus();
-    const onKey = (event: KeyboardEvent): void => {
-      if (event.key === "Escape") props.onClose();
-    };
-    window.addEventListener("keydown", onKey);
-    return () => {
-      window.removeEventListener("keydown", onKey);
-      if (before instanceof HTMLElement) before.focus();
-    };
-  }, []);
+  useDialog(box, props.onClose);
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: for pointers; Escape does the same
     // biome-ignore lint/a11y/useKeyWithClickEvents: for pointers; Escape does the same

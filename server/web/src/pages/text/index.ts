@@ -5,9 +5,17 @@ import * as desk from "./desk.js";
 import * as landing from "./landing.js";
 import * as live from "./live.js";
 import * as shared from "./shared.js";
+import * as shop from "./shop.js";
 
-export const en = { ...shared.en, ...live.en, ...console.en, ...desk.en, ...landing.en };
+export const en = { ...shared.en, ...live.en, ...shop.en, ...console.en, ...desk.en, ...landing.en };
 
 export type TextKey = keyof typeof en;
 
-export const zh: Record<TextKey, string> = { ...shared.zh, ...live.zh, ...console.zh, ...desk.zh, ...landing.zh };
+export const zh: Record<TextKey, string> = {
+  ...shared.zh,
+  ...live.zh,
+  ...shop.zh,
+  ...console.zh,
+  ...desk.zh,
+  ...landing.zh,
+};

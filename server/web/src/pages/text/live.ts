@@ -130,7 +130,7 @@ export const zh: Record<keyof typeof en, string> = {
   "buy.plus": "加一件",
   "buy.total": "合计",
   "buy.pay": "支付 {amount}",
-  "buy.hold": "先锁定，稍后支付",
+  "buy.hold": "先锁定后支付",
 
   "sale.title": "限时秒杀",
   "sale.startsIn": "距开始",

@@ -1,0 +1,28 @@
+/** How much of a product or sale is taken, as a bar and in words. */
+
+import { t } from "../shared/i18n.js";
+import { taken } from "./offer.js";
+
+export function StockBar(props: { available: number; total: number; limit: number | null; mine?: number; testId?: string }) {
+  const { available, total, limit, mine = 0 } = props;
+  const { percent, urgent } = taken(available, total);
+  const left = available <= 0 ? t("stock.none") : t(urgent ? "stock.only" : "stock.left", { count: available });
+  const rules = [
+    limit === null ? null : t("limit.per", { count: limit }),
+    mine > 0 ? t("card.mine", { count: mine }) : null,
+  ].filter((part) => part !== null);
+  return (
+    <div class={`stock-told${urgent ? " urgent" : ""}`}>
+      {percent !== null && (
+        <span class="stock-bar" aria-hidden="true" data-testid="stock-bar" data-percent={percent}>
+          <i style={{ width: `${percent === 0 ? 0 : Math.max(percent, 6)}%` }} />
+          <b>{t("stock.taken", { percent })}</b>
+        </span>
+      )}
+      <p class="soft stock" data-testid={props.testId ?? "stock"} data-available={available}>
+        <span class={urgent ? "few" : ""}>{left}</span>
+        {rules.length > 0 && ` · ${rules.join(" · ")}`}
+      </p>
+    </div>
+  );
+}
