@@ -82,7 +82,8 @@ class ProductInput(Wire):
 class Sale(Wire):
     """A flash sale of one product: stock of its own, a price of its own, a window on the store's clock.
 
-    `total` is what it was given: available, held and sold together. Both are 0 once it has ended.
+    `total` is what it has: available, held and sold together. Both are 0 once it has ended. `stock` is what
+    it was scheduled with, and stays.
     """
 
     sale: str
@@ -94,6 +95,7 @@ class Sale(Wire):
     available: Units = 0
     per_user_limit: int | None = None
     total: Units = 0
+    stock: Units = 0
 
 
 class Order(Wire):

@@ -53,6 +53,7 @@ def new_sale(state: RoomState, command: SaleSchedule, now: int, facts: Facts) ->
         available=command.stock,
         per_user_limit=command.per_user_limit,
         total=command.stock,
+        stock=command.stock,
     )
 
 

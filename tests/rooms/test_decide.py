@@ -233,6 +233,7 @@ def test_a_sale_is_planned_from_the_clock_and_settled_by_the_pool() -> None:
         available=3,
         per_user_limit=1,
         total=3,
+        stock=3,
     )
     # The pool's window stands, also where its start has meanwhile passed.
     (event,) = events(state, sale(starts_at=NOW), Facts(sale="s9", window=(NOW - 2, NOW + 998)))

@@ -27,6 +27,7 @@ const SALE: Sale = {
   available: 2,
   per_user_limit: 1,
   total: 2,
+  stock: 2,
 };
 
 const ROOM: RoomSnapshot = {

@@ -165,12 +165,12 @@ export function Desk({ roomId, token, control }: { roomId: string; token: string
 
       {room !== null && over === "mount" && (
         <Dialog title={t("console.mount")} kind="drawer" testId="mount-drawer" onClose={close}>
-          <MountForm act={actAndClose} currency={room.currency} />
+          <MountForm act={act} client={client} currency={room.currency} onDone={close} />
         </Dialog>
       )}
       {room !== null && over === "sale" && (
         <Dialog title={t("console.sale")} kind="drawer" testId="sale-drawer" onClose={close}>
-          <SaleForm act={actAndClose} products={room.products} currency={room.currency} />
+          <SaleForm act={actAndClose} client={client} currency={room.currency} />
         </Dialog>
       )}
       {room !== null && over === "announce" && (
@@ -234,10 +234,23 @@ function Goods(props: {
         </button>
       </div>
       <div class="desk-slot desk-shelf-slot">
-        <ShelfTable act={act} products={room.products} dashboard={props.dashboard} currency={room.currency} />
+        <ShelfTable
+          act={act}
+          client={client}
+          products={room.products}
+          dashboard={props.dashboard}
+          currency={room.currency}
+          onFirst={() => props.onOver("mount")}
+        />
       </div>
       <div class="desk-slot desk-sales-slot">
-        <Sales act={act} client={client} sales={room.sales} products={room.products} currency={room.currency} />
+        <Sales
+          act={act}
+          client={client}
+          dashboard={props.dashboard}
+          currency={room.currency}
+          onAgain={() => props.onOver("sale")}
+        />
       </div>
     </section>
   );

@@ -1,163 +1,226 @@
-/** Schedules a flash sale out of a product's stock, and lists the sales there are. */
+/** Schedules a flash sale out of a product's stock, and shows what viewers will see of it. */
 
-import { type Product, type RoomClient, type Sale, type SaleSchedule, saleWindow } from "@miaodan/client";
+import { type Product, type RoomClient, saleWindow } from "@miaodan/client";
 import { useId, useState } from "preact/hooks";
-import { Countdown, useServerTime } from "../shared/countdown.js";
-import { money } from "../shared/format.js";
+import "../style/live/cards.css";
+import "../style/goods/sales.css";
+import { FlashCard } from "../live/FlashCard.js";
+import { dayTime, money } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
-import { SureButton } from "../shared/parts.js";
 import type { Act } from "./act.js";
-import { Field, type Problems, problemFrom, Reading, type Values } from "./form.js";
+import { draftOf } from "./draft.js";
+import { Field } from "./form.js";
+import {
+  describe,
+  EMPTY_SALE,
+  lasting,
+  percentOff,
+  preview,
+  readSale,
+  SALE_NAMES,
+  type SaleName,
+  type SaleValues,
+} from "./sale-plan.js";
+import { useForm } from "./use-form.js";
 
-const NAMES = ["sku", "price", "stock", "starts_in", "duration", "per_user_limit"] as const;
-type Name = (typeof NAMES)[number];
-const EMPTY: Values<Name> = { sku: "", price: "", stock: "", starts_in: "30", duration: "60", per_user_limit: "1" };
-const YEAR_S = 366 * 86_400;
+export { Sales } from "./Sales.js";
 
-/** The command as it is sent, or what is wrong with what was typed. */
-export function readSale(
-  values: Values<Name>,
-  currency: string,
-): { command: SaleSchedule; problems: null } | { command: null; problems: Problems<Name> } {
-  const reading = new Reading<Name>(values);
-  const command: SaleSchedule = {
-    type: "sale.schedule",
-    sku: reading.text("sku", 64),
-    price: reading.money("price", currency),
-    stock: reading.whole("stock", 1, 10 ** 9),
-    starts_in_ms: reading.whole("starts_in", 0, YEAR_S) * 1000,
-    duration_ms: reading.whole("duration", 1, YEAR_S) * 1000,
-    per_user_limit: reading.optional("per_user_limit", () => reading.whole("per_user_limit", 1, 10_000)),
-  };
-  return reading.ok ? { command, problems: null } : { command: null, problems: reading.problems };
-}
+const STARTS_S = [30, 60, 300] as const;
+const LASTS_S = [60, 180, 300, 600] as const;
 
-export function SaleForm({ act, products, currency }: { act: Act; products: readonly Product[]; currency: string }) {
-  const [values, setValues] = useState(EMPTY);
-  const [problems, setProblems] = useState<Problems<Name>>({});
-  const [busy, setBusy] = useState(false);
-  const selectId = useId();
-  const sku = products.some((product) => product.sku === values.sku) ? values.sku : (products[0]?.sku ?? "");
-  const change = (name: Name, value: string): void => {
-    setValues((all) => ({ ...all, [name]: value }));
-    setProblems({});
-  };
-  const field = (name: Name, label: string) => (
-    <Field
-      label={label}
-      name={name}
-      testId={`sale-${name}`}
-      numeric
-      placeholder={name === "per_user_limit" ? t("form.optional") : ""}
-      value={values[name]}
-      problem={problems[name]}
-      onInput={(value) => change(name, value)}
-    />
+export function SaleForm({ act, client, currency }: { act: Act; client: RoomClient; currency: string }) {
+  const products = client.room?.products ?? [];
+  const draft = draftOf<keyof SaleValues>("sale", client.room?.id ?? "", EMPTY_SALE);
+  const chosen = (values: SaleValues): Product | undefined => products.find((item) => item.sku === values.sku) ?? products[0];
+  const form = useForm<keyof SaleValues>({
+    names: SALE_NAMES,
+    empty: EMPTY_SALE,
+    draft,
+    check: (values) => readSale(values, chosen(values), currency, client.clock.now()).problems ?? {},
+    wire: { starts_in_ms: "starts_in", duration_ms: "duration", hold_ms: "hold" },
+  });
+  const values = form.values;
+  const product = chosen(values);
+  const now = client.clock.now();
+  const { command } = readSale(values, product, currency, now);
+  const field = (name: SaleName, label: string, more: { hint?: string; optional?: boolean; type?: "datetime-local" } = {}) => (
+    <Field label={label} testId={`sale-${name}`} numeric {...form.field(name)} {...more} />
   );
-  const submit = async (): Promise<void> => {
-    const { command, problems: found } = readSale({ ...values, sku }, currency);
-    if (command === null) {
-      setProblems(found);
-      return;
-    }
-    setBusy(true);
-    const error = await act(command);
-    setBusy(false);
-    if (error === null) setValues((all) => ({ ...all, price: "", stock: "" }));
-    else setProblems(problemFrom(error, NAMES) ?? {});
-  };
+  const off = command !== null && product !== undefined ? percentOff(command.price, product.price) : 0;
+  const overlapping = (client.room?.sales ?? []).find((sale) => sale.sku === product?.sku && saleWindow(sale, now) !== "over");
+  const submit = (): Promise<void> =>
+    form.submit(async () => {
+      const sent = readSale(draft.values, chosen(draft.values), currency, client.clock.now()).command;
+      if (sent === null) return null;
+      const error = await act(sent);
+      if (error === null) {
+        const { sku, when, starts_in, duration, per_user_limit, hold } = draft.values;
+        draft.clear({ sku, when, starts_in, duration, per_user_limit, hold });
+      }
+      return error;
+    });
   return (
     <form
       class="card grid-form"
       data-testid="sale-form"
       noValidate
+      ref={form.ref}
       onSubmit={(event) => {
         event.preventDefault();
         void submit();
       }}
     >
       <h2>{t("console.sale")}</h2>
-      <div class={`field wide${problems.sku === undefined ? "" : " wrong"}`}>
-        <label for={selectId}>{t("console.product")}</label>
-        <select id={selectId} data-testid="sale-sku" value={sku} onChange={(event) => change("sku", event.currentTarget.value)}>
-          {products.map((product) => (
-            <option key={product.sku} value={product.sku}>
-              {product.title} · {money(product.price, currency)} · {t("stock.left", { count: product.available })}
-            </option>
+      <ProductChoice
+        products={products}
+        sku={product?.sku ?? ""}
+        currency={currency}
+        problem={form.problems.sku}
+        onChoose={form.field("sku").onInput}
+      />
+      {field("price", t("console.salePrice"), { hint: off > 0 ? t("plan.off", { off }) : "" })}
+      {field("stock", t("console.saleStock"), {
+        hint: product === undefined ? "" : t("plan.available", { count: product.available }),
+      })}
+      <fieldset class="wide choice">
+        <legend>{t("plan.start")}</legend>
+        <div class="quick">
+          {STARTS_S.map((seconds) => (
+            <Chip
+              key={seconds}
+              testId={`sale-in-${seconds}`}
+              on={values.when === "in" && values.starts_in === String(seconds)}
+              label={t("plan.chipIn", { time: lasting(seconds * 1_000) })}
+              onChoose={() => form.set({ when: "in", starts_in: String(seconds) })}
+            />
           ))}
-        </select>
-        <p class="problem">{problems.sku}</p>
-      </div>
-      {field("price", t("console.salePrice"))}
-      {field("stock", t("console.saleStock"))}
-      {field("starts_in", t("console.startsIn"))}
-      {field("duration", t("console.duration"))}
-      {field("per_user_limit", t("console.limit"))}
-      <button type="submit" class="primary wide" disabled={busy || products.length === 0} data-testid="sale-submit">
-        {t("console.saleDo")}
+          <Chip
+            testId="sale-at"
+            on={values.when === "at"}
+            label={t("plan.chipAt")}
+            onChoose={() => form.set({ when: "at", starts_at: values.starts_at || localText(now + 600_000) })}
+          />
+        </div>
+        {values.when === "at"
+          ? field("starts_at", t("plan.atLabel"), { type: "datetime-local" })
+          : field("starts_in", t("console.startsIn"))}
+      </fieldset>
+      <fieldset class="wide choice">
+        <legend>{t("plan.lasts")}</legend>
+        <div class="quick">
+          {LASTS_S.map((seconds) => (
+            <Chip
+              key={seconds}
+              testId={`sale-for-${seconds}`}
+              on={values.duration === String(seconds)}
+              label={lasting(seconds * 1_000)}
+              onChoose={() => form.set({ duration: String(seconds) })}
+            />
+          ))}
+        </div>
+        {field("duration", t("console.duration"))}
+      </fieldset>
+      {field("per_user_limit", t("console.limit"), { optional: true })}
+      {field("hold", t("plan.holdLabel"), { optional: true })}
+      {overlapping !== undefined && (
+        <p class="hint wide" data-testid="sale-overlap">
+          {t(saleWindow(overlapping, now) === "before" ? "plan.coming" : "plan.on", {
+            start: dayTime(overlapping.starts_at, now),
+            end: dayTime(overlapping.ends_at, now),
+          })}
+        </p>
+      )}
+      {product !== undefined && <Preview client={client} values={values} product={product} currency={currency} />}
+      <p class="wide plan" data-testid="sale-plan" role="status">
+        {command === null || product === undefined ? t("plan.fillIn") : describe(command, product, currency, now)}
+      </p>
+      <button type="submit" class="primary wide" disabled={form.busy || products.length === 0} data-testid="sale-submit">
+        {t(form.busy ? "form.sending" : "console.saleDo")}
       </button>
     </form>
   );
 }
 
-export function Sales(props: {
-  act: Act;
-  client: RoomClient;
-  sales: readonly Sale[];
-  products: readonly Product[];
-  currency: string;
-}) {
-  const sales = props.sales.toSorted((a, b) => b.starts_at - a.starts_at);
+/** A moment as a `datetime-local` input has it, on this machine's clock. */
+export function localText(at: number): string {
+  const date = new Date(at);
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day}T${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
+function Chip(props: { label: string; on: boolean; onChoose: () => void; testId: string }) {
   return (
-    <section class="card">
-      <h2>{t("console.sales")}</h2>
-      {sales.length === 0 && <p class="empty">{t("console.noSales")}</p>}
-      <ul class="sales" data-testid="sales">
-        {sales.map((sale) => (
-          <SaleRow key={sale.sale} sale={sale} {...props} />
-        ))}
-      </ul>
-    </section>
+    <button type="button" class="chip" aria-pressed={props.on} data-testid={props.testId} onClick={props.onChoose}>
+      {props.label}
+    </button>
   );
 }
 
-function SaleRow(props: { act: Act; client: RoomClient; sale: Sale; products: readonly Product[]; currency: string }) {
-  const { client, sale } = props;
-  const upcoming = sale.phase === "scheduled" && client.clock.now() < sale.starts_at;
-  const now = useServerTime(client.clock, upcoming ? sale.starts_at : sale.ends_at, 1_000);
-  const window = saleWindow(sale, now);
-  const title = props.products.find((product) => product.sku === sale.sku)?.title ?? sale.sku;
-  const label = {
-    before: t("sale.scheduled"),
-    open: t("sale.open"),
-    sold_out: t("sale.soldOut"),
-    over: t(sale.phase === "cancelled" ? "sale.cancelled" : "sale.ended"),
-  }[window];
+function ProductChoice(props: {
+  products: readonly Product[];
+  sku: string;
+  currency: string;
+  problem: string | undefined;
+  onChoose: (sku: string) => void;
+}) {
+  const id = useId();
   return (
-    <li data-testid="sale" data-sale={sale.sale} data-window={window}>
-      <div>
-        <h3>{title}</h3>
-        <p class="soft">
-          <span class={`tag window-${window}`}>{label}</span> {money(sale.price, props.currency)} ·{" "}
-          {t("stock.left", { count: sale.available })}
-          {window !== "over" && (
-            <>
-              {" · "}
-              {t(window === "before" ? "sale.startsIn" : "sale.endsIn")}{" "}
-              <Countdown clock={client.clock} until={window === "before" ? sale.starts_at : sale.ends_at} />
-            </>
-          )}
-        </p>
+    <div class={`field wide${props.problem === undefined ? "" : " wrong"}`}>
+      <label for={id}>{t("console.product")}</label>
+      <select
+        id={id}
+        name="sku"
+        data-testid="sale-sku"
+        value={props.sku}
+        disabled={props.products.length === 0}
+        aria-describedby={`${id}-problem`}
+        onChange={(event) => props.onChoose(event.currentTarget.value)}
+      >
+        {props.products.map((product) => (
+          <option key={product.sku} value={product.sku}>
+            {product.title} · {money(product.price, props.currency)} · {t("stock.left", { count: product.available })}
+          </option>
+        ))}
+      </select>
+      <p class="problem" id={`${id}-problem`} data-testid="problem-sku">
+        {props.problem}
+      </p>
+    </div>
+  );
+}
+
+/** A clock that stands still: the card shows one moment. */
+function stillAt(client: RoomClient, now: number): RoomClient {
+  return Object.create(client, { clock: { value: { now: () => now, remaining: () => 0 } } }) as RoomClient;
+}
+
+const NOTHING_BOUGHT = { attempts: new Map(), buy: () => Promise.resolve(), clear: () => undefined };
+
+function Preview(props: { client: RoomClient; values: SaleValues; product: Product; currency: string }) {
+  const [open, setOpen] = useState(false);
+  const now = props.client.clock.now();
+  const { command } = readSale(props.values, props.product, props.currency, now);
+  return (
+    <div class="wide card-preview" data-testid="sale-preview">
+      <div class="part-head">
+        <h3>{t("plan.preview")}</h3>
+        <div class="quick">
+          <Chip testId="preview-before" label={t("plan.before")} on={!open} onChoose={() => setOpen(false)} />
+          <Chip testId="preview-open" label={t("plan.open")} on={open} onChoose={() => setOpen(true)} />
+        </div>
       </div>
-      {window !== "over" && (
-        <SureButton
-          label={t("console.saleCancel")}
-          sure={t("console.unmountSure")}
-          class="plain danger"
-          testId="sale-cancel"
-          onSure={() => void props.act({ type: "sale.cancel", sale: sale.sale })}
+      <div class="preview-ground" inert>
+        <FlashCard
+          client={stillAt(props.client, now)}
+          sale={preview(props.values, props.product, command, open, now)}
+          product={props.product}
+          currency={props.currency}
+          buying={NOTHING_BOUGHT}
+          closed={null}
+          onSignIn={null}
         />
-      )}
-    </li>
+      </div>
+    </div>
   );
 }

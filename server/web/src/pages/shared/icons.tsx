@@ -24,6 +24,7 @@ const paths = {
   chat: "M4 5h16v11h-8l-4.500 3.500V16H4V5Zm4 4h8m-8 3h5",
   chart: "M4 20h16M7 16v-4m5 4V6m5 10V9",
   keyboard: "M3 6.500h18v11H3v-11Zm3.500 3.500h.01m3.490 0h.01m3.490 0h.01m3.490 0h.01M8 14h8",
+  grip: "M9 6h.01M15 6h.01M9 12h.01M15 12h.01M9 18h.01M15 18h.01",
 } as const;
 
 export type IconName = keyof typeof paths;

@@ -55,7 +55,8 @@ export interface ProductInput {
 /**
  * A flash sale of one product: stock of its own, a price of its own, a window on the store's clock.
  *
- * `total` is what it was given: available, held and sold together. Both are 0 once it has ended.
+ * `total` is what it has: available, held and sold together. Both are 0 once it has ended. `stock` is what
+ * it was scheduled with, and stays.
  */
 export interface Sale {
   sale: string;
@@ -72,6 +73,8 @@ export interface Sale {
   per_user_limit: number | null;
   /** Units of stock. */
   total: number;
+  /** Units of stock. */
+  stock: number;
 }
 
 /**
