@@ -58,6 +58,7 @@ test("a product's bar, and one for its sale that runs", () => {
     phase,
     available: 4,
     total: 7,
+    stock: 7,
     per_user_limit: null,
   });
   const dashboard = {
