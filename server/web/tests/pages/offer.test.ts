@@ -38,6 +38,7 @@ function sale(changes: Partial<Sale> = {}): Sale {
     available: 3,
     per_user_limit: 1,
     total: 10,
+    stock: 10,
     ...changes,
   };
 }

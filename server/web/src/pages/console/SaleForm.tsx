@@ -4,6 +4,7 @@ import { type Product, type RoomClient, saleWindow } from "@miaodan/client";
 import { useId, useState } from "preact/hooks";
 import "../style/live/cards.css";
 import "../style/goods/sales.css";
+import { useBuying } from "../live/buying.js";
 import { FlashCard } from "../live/FlashCard.js";
 import { dayTime, money } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
@@ -195,10 +196,9 @@ function stillAt(client: RoomClient, now: number): RoomClient {
   return Object.create(client, { clock: { value: { now: () => now, remaining: () => 0 } } }) as RoomClient;
 }
 
-const NOTHING_BOUGHT = { attempts: new Map(), buy: () => Promise.resolve(), clear: () => undefined };
-
 function Preview(props: { client: RoomClient; values: SaleValues; product: Product; currency: string }) {
   const [open, setOpen] = useState(false);
+  const buying = useBuying(props.client);
   const now = props.client.clock.now();
   const { command } = readSale(props.values, props.product, props.currency, now);
   return (
@@ -216,7 +216,7 @@ function Preview(props: { client: RoomClient; values: SaleValues; product: Produ
           sale={preview(props.values, props.product, command, open, now)}
           product={props.product}
           currency={props.currency}
-          buying={NOTHING_BOUGHT}
+          buying={buying}
           closed={null}
           onSignIn={null}
         />
