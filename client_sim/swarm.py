@@ -325,8 +325,11 @@ class Swarm:
         self.viewers[place] = newcomer
         self._started_at.pop(viewer, None)
         self._lost_at.pop(viewer, None)
-        await viewer.stop()
-        newcomer.start()
+        try:
+            await viewer.stop()
+        finally:  # also where the swarm is told to stop meanwhile: the place is not left empty
+            self._started_at[newcomer] = now_ms()
+            newcomer.start()
 
     async def _summarise(self) -> None:
         while True:

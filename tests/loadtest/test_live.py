@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.live_server import LiveServer, running
@@ -63,6 +65,34 @@ def test_in_two_processes_a_limit_that_is_missed_fails_the_run_in_one_line(
     assert run.output.count("verdict: failed") == 1
     assert len(server.ledger_orders("lt2")) == run.document["orders"]["accepted"] > 0
     assert len(run.document["generator"]["processes"]) == 3  # a master and its two workers
+
+
+def kill_the_swarm(locust: psutil.Process) -> None:
+    """As soon as there is one."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        for child in locust.children():
+            if "--stream" in child.cmdline():
+                child.kill()
+                return
+        time.sleep(0.05)
+    raise AssertionError("no swarm was started")
+
+
+def test_a_swarm_that_dies_fails_the_run(server: LiveServer, tmp_path: Path) -> None:
+    run = load(
+        server,
+        tmp_path,
+        *("-u", "8", "-r", "100", "-t", "5s", "--danmaku-every", "1", "--sale-every", "0"),
+        *("--swarm-viewers", "10"),
+        meanwhile=kill_the_swarm,
+    )
+    assert run.code == 1, run.output
+    died, *others = run.problems()
+    assert "swarm " in died
+    assert died.endswith(" ended with code -9 before it said how it went")
+    assert all(other.startswith("errors.rate: ") for other in others)
+    assert run.document["verdict"] == "failed"
 
 
 def test_limits_that_cannot_be_read_are_said_before_anybody_comes(server: LiveServer, tmp_path: Path) -> None:
