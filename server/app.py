@@ -208,7 +208,7 @@ class Gateway:
 
     def application(self) -> Starlette:
         """The ASGI application; its lifespan starts and stops the parts."""
-        pages = Pages(demo=self.settings.server.demo)
+        pages = Pages(demo=self.settings.server.demo, media_sources=self.settings.pages.media_sources)
         routes: list[BaseRoute] = [
             WebSocketRoute("/ws/live/{room}", Socket(self.door, control=False)),
             WebSocketRoute("/ws/control/{room}", Socket(self.door, control=True)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -203,6 +204,19 @@ class DanmakuSettings(Struct, kw_only=True, frozen=True):
     """One word or phrase a line, UTF-8."""
 
 
+class PageSettings(Struct, kw_only=True, frozen=True):
+    """The viewer page and the host console."""
+
+    media_sources: list[str] = msgspec.field(default_factory=lambda: ["https:"])
+    """From where a page may load streams, besides its own server: sources of a Content-Security-Policy, as
+    `https://live.example.com`, `https://*.example.com` or `https:` (all of https); `[]`: nowhere else."""
+
+
+_HOST = r"(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\]"
+_MEDIA_SOURCE = re.compile(rf"https?:(//({_HOST})(:([0-9]{{1,5}}|\*))?(/[A-Za-z0-9._~/-]*)?)?")
+"""CSP's scheme-source and host-source, less what could end the directive (`;`, `,`, spaces) or a keyword."""
+
+
 class Settings(Struct, kw_only=True, frozen=True):
     server: ServerSettings = msgspec.field(default_factory=ServerSettings)
     gateway: GatewaySettings = msgspec.field(default_factory=GatewaySettings)
@@ -212,6 +226,7 @@ class Settings(Struct, kw_only=True, frozen=True):
     payments: PaymentSettings = msgspec.field(default_factory=PaymentSettings)
     limits: LimitSettings = msgspec.field(default_factory=LimitSettings)
     danmaku: DanmakuSettings = msgspec.field(default_factory=DanmakuSettings)
+    pages: PageSettings = msgspec.field(default_factory=PageSettings)
 
 
 class SettingsError(Exception):
@@ -287,6 +302,12 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"payments.provider: {provider!r} is neither {SANDBOX!r} nor the http(s) URL of a provider"
     if settings.orders.payment_grace_ms <= settings.payments.timeout_ms:
         yield "orders.payment_grace_ms must be more than payments.timeout_ms"
+    for source in settings.pages.media_sources:
+        if not _MEDIA_SOURCE.fullmatch(source):
+            yield (
+                f"pages.media_sources: {source!r} is not a source such as 'https:', "
+                "'https://live.example.com' or 'https://*.example.com:8443'"
+            )
     if bool(settings.server.ssl_certfile) != bool(settings.server.ssl_keyfile):
         given, missing = ("certfile", "keyfile") if settings.server.ssl_certfile else ("keyfile", "certfile")
         yield f"server.ssl_{given} needs server.ssl_{missing} beside it"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
@@ -13,11 +13,13 @@ POLICY: Final[Mapping[str, str]] = {
     "script-src": "'self'",
     "style-src": "'self'",
     "font-src": "'self'",
-    # Products' pictures come from wherever the host keeps them; so does the stream.
+    # Products' pictures come from wherever the host keeps them.
     "img-src": "'self' data: https:",
-    "media-src": "'self' blob: https:",
-    "connect-src": "'self' ws: wss: https:",
-    "worker-src": "'self' blob:",
+    # A stream's playlists and segments are fetched, and handed to the browser as a `blob:`: `page_headers`
+    # adds from where.
+    "media-src": "'self' blob:",
+    "connect-src": "'self' ws: wss:",
+    "worker-src": "'none'",
     "manifest-src": "'self'",
     "object-src": "'none'",
     "base-uri": "'none'",
@@ -29,10 +31,22 @@ POLICY: Final[Mapping[str, str]] = {
     "trusted-types": "'none'",
 }
 
-PAGE_HEADERS: Final = {
+
+def content_security_policy(media_sources: Sequence[str]) -> str:
+    """The pages' policy. `media_sources`: from where streams come besides the server itself, as
+    `pages.media_sources` holds them."""
+    more = dict.fromkeys(("media-src", "connect-src"), "".join(f" {source}" for source in media_sources))
+    return "; ".join(f"{name} {sources}{more.get(name, '')}" for name, sources in POLICY.items())
+
+
+def page_headers(media_sources: Sequence[str]) -> Mapping[str, str]:
+    """What every page says."""
+    return {**_PAGE_HEADERS, "Content-Security-Policy": content_security_policy(media_sources)}
+
+
+_PAGE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "; ".join(f"{name} {sources}" for name, sources in POLICY.items()),
     "Permissions-Policy": (
         "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), "
         "magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=()"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from server.gateway.assets import Assets, accepted
-from server.gateway.page_headers import PAGE_HEADERS
+from server.gateway.page_headers import page_headers
 
 DIST = Path(__file__).parent.parent / "web" / "dist"
 NOT_BUILT = "The pages are not built yet: run `make pages`, or `make demo`, and reload.\n"
@@ -30,10 +31,12 @@ class _Built(NamedTuple):
 
 
 class Pages:
-    """`demo`: the pages are told that this server hands out tokens, so that they need not try."""
+    """`demo`: the pages are told that this server hands out tokens, so that they need not try.
+    `media_sources`: from where they may load streams, besides this server."""
 
-    def __init__(self, *, demo: bool, dist: Path = DIST) -> None:
+    def __init__(self, *, demo: bool, media_sources: Sequence[str] = (), dist: Path = DIST) -> None:
         self._demo = demo
+        self._headers = page_headers(media_sources)
         self._dist = dist
         self._built: dict[str, _Built] = {}
 
@@ -76,7 +79,7 @@ class Pages:
             return PlainTextResponse(NOT_BUILT, 503)
         zipped = "gzip" in accepted(request.headers.get("accept-encoding", ""))
         tag = f'"{built.tag}-gz"' if zipped else f'"{built.tag}"'
-        headers = {**PAGE_HEADERS, "ETag": tag, "Vary": "Accept-Encoding"}
+        headers = {**self._headers, "ETag": tag, "Vary": "Accept-Encoding"}
         if status == 200 and tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         if zipped:

@@ -1,121 +1,78 @@
-/** The chat list over the stage, and the line to write in. */
+/** The chat list: it follows what is new until the visitor scrolls back to read. */
 
-import { CommandError, type RoomClient } from "@miaodan/client";
-import { useEffect, useRef, useState } from "preact/hooks";
-import type { ChatLog } from "../shared/chat.js";
-import { clockTime } from "../shared/format.js";
+import type { RoomClient } from "@miaodan/client";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { type ChatLine, useChat } from "../shared/chat.js";
+import { count } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
 import { Icon } from "../shared/icons.js";
-import { explain } from "../shared/session.js";
 
 /** How far from its end the list may be and still follow new lines. */
 const FOLLOW_PX = 60;
+/** More lines are not in the document. */
+const SHOWN = 100;
 
-export function ChatList({ log, me }: { log: ChatLog; me: string | null }) {
+function Line({ line, own }: { line: ChatLine; own: boolean }) {
+  const role = line.user.role;
+  const plain = role === "viewer" || role === "guest";
+  return (
+    <li class={`${own ? "own" : ""}${plain ? "" : " official"}`} data-testid="chat-line" data-role={role}>
+      {!plain && <span class="role">{t(role === "moderator" ? "chat.moderator" : "chat.host")}</span>}
+      <b>{line.user.name}</b> <span>{line.text}</span>
+    </li>
+  );
+}
+
+/** Where somebody reads back, what they read stays as it was. */
+interface Reading {
+  lines: readonly ChatLine[];
+  total: number;
+}
+
+export function Chat({ client }: { client: RoomClient }) {
+  const log = useChat(client);
   const list = useRef<HTMLUListElement>(null);
-  const follow = useRef(true);
-  useEffect(() => {
-    if (list.current !== null && follow.current) list.current.scrollTop = list.current.scrollHeight;
-  }, [log.lines]);
+  const [reading, setReading] = useState<Reading | null>(null);
+  const me = client.user?.id ?? null;
+  const gone = new Set(log.lines.filter((line) => line.recalled).map((line) => line.message));
+  const shown = (reading?.lines ?? log.lines.slice(-SHOWN)).filter((line) => !line.recalled && !gone.has(line.message));
+  const unread = reading === null ? 0 : log.total - reading.total;
+  useLayoutEffect(() => {
+    if (reading === null && list.current !== null) list.current.scrollTop = list.current.scrollHeight;
+  });
   return (
-    <ul
-      class="chat-list"
-      ref={list}
-      aria-label={t("chat.list")}
-      data-testid="chat"
-      onScroll={(event) => {
-        const box = event.currentTarget;
-        follow.current = box.scrollHeight - box.scrollTop - box.clientHeight < FOLLOW_PX;
-      }}
-    >
-      {log.lines
-        .filter((line) => !line.recalled)
-        .map((line) => (
-          <li key={line.message} class={line.user.id === me ? "own" : ""} data-testid="chat-line">
-            {line.user.role !== "viewer" && line.user.role !== "guest" && (
-              <span class="role">{t(line.user.role === "moderator" ? "chat.moderator" : "chat.host")}</span>
-            )}
-            <b>{line.user.name}</b> <span>{line.text}</span>
-          </li>
-        ))}
-      {log.skipped > 0 && (
-        <li class="skipped" key="skipped">
-          {t("chat.skipped", { count: log.skipped })}
+    <div class="chat">
+      <ul
+        class="chat-list"
+        ref={list}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, by keys too
+        tabIndex={0}
+        aria-label={t("chat.list")}
+        data-testid="chat"
+        onScroll={(event) => {
+          const box = event.currentTarget;
+          const follows = box.scrollHeight - box.scrollTop - box.clientHeight < FOLLOW_PX;
+          if (follows && reading !== null) setReading(null);
+          if (!follows && reading === null) setReading({ lines: log.lines.slice(-SHOWN), total: log.total });
+        }}
+      >
+        <li class="note" key="note">
+          {t("chat.welcome")}
         </li>
-      )}
-    </ul>
-  );
-}
-
-/** null: may speak. Otherwise until when not (Infinity: until unmuted). */
-export function useMuted(client: RoomClient): number | null {
-  const [until, setUntil] = useState<number | null>(null);
-  useEffect(
-    () =>
-      client.on("muted", (event) => {
-        setUntil(event.until === 0 ? null : (event.until ?? Infinity));
-      }),
-    [client],
-  );
-  useEffect(() => {
-    if (until === null || until === Infinity) return;
-    const wait = Math.min(client.clock.remaining(until), 2 ** 31 - 1);
-    const timer = setTimeout(() => setUntil(null), Math.max(0, wait));
-    return () => clearTimeout(timer);
-  }, [client, until]);
-  return until;
-}
-
-export function ChatInput(props: {
-  client: RoomClient;
-  mutedUntil: number | null;
-  disabled: boolean;
-  onFailed: (text: string) => void;
-}) {
-  const [text, setText] = useState("");
-  const muted = props.mutedUntil !== null;
-  const placeholder = !muted
-    ? t("chat.placeholder")
-    : props.mutedUntil === Infinity
-      ? t("chat.muted")
-      : t("chat.mutedUntil", { time: clockTime(props.mutedUntil ?? 0) });
-  const send = async (): Promise<void> => {
-    const message = text.trim();
-    if (message === "") return;
-    setText("");
-    try {
-      await props.client.request({ type: "danmaku.send", text: message });
-    } catch (error) {
-      // What was refused for a reason that passes is given back to be sent again.
-      if (!(error instanceof CommandError) || error.code !== "blocked_words") setText((now) => now || message);
-      props.onFailed(explain(error));
-    }
-  };
-  return (
-    <form
-      class={`chat-input${muted ? " muted" : ""}`}
-      onSubmit={(event) => {
-        event.preventDefault();
-        void send();
-      }}
-    >
-      <input
-        type="text"
-        maxLength={200}
-        autocomplete="off"
-        enterkeyhint="send"
-        data-testid="chat-input"
-        aria-label={placeholder}
-        placeholder={placeholder}
-        value={text}
-        disabled={muted || props.disabled}
-        onInput={(event) => setText(event.currentTarget.value)}
-      />
-      {text.trim() !== "" && (
-        <button type="submit" class="send" aria-label={t("chat.send")} data-testid="chat-send">
-          <Icon name="send" filled />
+        {shown.map((line) => (
+          <Line key={line.message} line={line} own={line.user.id === me} />
+        ))}
+        {log.skipped > 0 && (
+          <li class="note" key="skipped" data-testid="chat-skipped">
+            {t("chat.skipped", { count: count(log.skipped) })}
+          </li>
+        )}
+      </ul>
+      {unread > 0 && (
+        <button type="button" class="chat-new" data-testid="chat-new" onClick={() => setReading(null)}>
+          {t("chat.new", { count: count(unread) })} <Icon name="down" />
         </button>
       )}
-    </form>
+    </div>
   );
 }

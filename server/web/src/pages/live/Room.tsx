@@ -1,27 +1,35 @@
 /** One live room as a viewer sees it. */
 
 import { CloseCode, socketUrl } from "@miaodan/client";
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { useChat } from "../shared/chat.js";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { useServerTime } from "../shared/countdown.js";
 import type { EntryControl } from "../shared/entry.js";
-import { count } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
 import { Icon } from "../shared/icons.js";
-import { Gone, LinkBanner } from "../shared/link.js";
+import { Gone, LinkBanner, useAway } from "../shared/link.js";
 import { Sheet, Switches, Toasts, TokenForm, useToasts } from "../shared/parts.js";
-import { Poster } from "../shared/pictures.js";
+import { ProductPicture } from "../shared/pictures.js";
+import { Poster } from "../shared/poster.js";
 import { useClient } from "../shared/session.js";
 import { BagButton, OrdersBadge, OrdersButton } from "./BarButtons.js";
 import { useBuying } from "./buying.js";
-import { ChatInput, ChatList, useMuted } from "./Chat.js";
-import { DanmakuLayer } from "./danmaku-layer.js";
+import { Chat } from "./Chat.js";
+import { ChatInput, useMuted } from "./ChatInput.js";
 import { FlashCard } from "./FlashCard.js";
-import { LikeButton } from "./LikeButton.js";
+import { HeartsLayer, LikeButton } from "./LikeButton.js";
 import { Orders } from "./Orders.js";
 import { nextTurn, saleToShow } from "./on-stage.js";
 import { ProductCard } from "./ProductCard.js";
 import { type BuyContext, PinnedCard, Shelf } from "./Shelf.js";
+import { Announcement } from "./stage/Announcement.js";
+import { DanmakuLayer } from "./stage/DanmakuLayer.js";
+import type { Hearts } from "./stage/hearts.js";
+import { Interlude } from "./stage/Interlude.js";
+import type { VideoState } from "./stage/stream-player.js";
+import { Skeleton, TopBar } from "./stage/TopBar.js";
+import { Video } from "./stage/Video.js";
+import { useViewing } from "./stage/viewing.js";
+import { useWide } from "./stage/wide.js";
 import { Troubles } from "./Troubles.js";
 
 type Tab = "shelf" | "orders";
@@ -31,14 +39,16 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
   const token = entry !== null && "token" in entry ? entry.token : null;
   const client = useClient({ url: socketUrl(roomId, "live"), token });
   const { toasts, toast } = useToasts();
-  const layer = useRef<DanmakuLayer>(null);
-  const mountLayer = useCallback((box: HTMLDivElement | null) => {
-    layer.current?.clear();
-    layer.current = box === null ? null : new DanmakuLayer(box);
-  }, []);
-  const chat = useChat(client, (danmaku) => layer.current?.add(danmaku.text, danmaku.user.id === client.user?.id));
+  const hearts = useRef<Hearts>(null);
   const buying = useBuying(client);
   const mutedUntil = useMuted(client);
+  const wide = useWide();
+  const away = useAway(client);
+  const [viewing, setViewing] = useViewing();
+  const [draft, setDraft] = useState("");
+  const [silent, setSilent] = useState(true);
+  const [video, setVideo] = useState<VideoState>("none");
+  const [dismissed, setDismissed] = useState<string | null>(null);
   const [tab, setTab] = useState<Tab>("shelf");
   const [panel, setPanel] = useState(false);
   const [ordering, setOrdering] = useState<string | null>(null);
@@ -58,26 +68,37 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
   }, [room?.title]);
   const sales = room?.sales ?? [];
   const now = useServerTime(client.clock, nextTurn(sales, client.clock.now()), 1_000);
+  const site = wide && (
+    <header class="site">
+      <a class="brand" href="/">
+        <Icon name="bolt" filled /> {t("app.name")}
+      </a>
+      <Switches />
+    </header>
+  );
 
   if (room === null) {
     return (
-      <main class="room">
+      <main class="room" data-wide={wide}>
+        {site}
         <section class="stage">
-          <Poster name={roomId} />
-          <header class="topbar">
-            <span />
-            <Switches />
-          </header>
+          <div class="video" data-state="none">
+            <Poster name={roomId} />
+          </div>
+          <Skeleton />
           <LinkBanner client={client} />
         </section>
+        {wide && <aside class="panel" />}
+        {wide && <section class="talk" />}
         <Gone client={client} control={control} kickedReason={kickedReason} guest />
       </main>
     );
   }
 
   const guest = token === null;
-  const closed =
-    room.status === "live"
+  const closed = away
+    ? t("buy.away")
+    : room.status === "live"
       ? null
       : t(room.status === "scheduled" ? "buy.notOpen" : room.status === "paused" ? "buy.paused" : "buy.closed");
   const context: BuyContext = {
@@ -90,6 +111,7 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
   };
   const sale = saleToShow(sales, now);
   const pinned = room.products.find((product) => product.pinned);
+  const onAir = room.status === "live" || room.status === "paused";
   const open = (next: Tab): void => {
     setOrdering(null);
     setTab(next);
@@ -113,41 +135,64 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
       ))}
     </div>
   );
+  const bar = (
+    <div class="bar">
+      {guest ? (
+        <button type="button" class="sign-in" data-testid="sign-in" onClick={() => setSigning(true)}>
+          {t("token.needed")}
+        </button>
+      ) : (
+        <ChatInput
+          client={client}
+          mutedUntil={mutedUntil}
+          over={room.status === "ended"}
+          away={away}
+          draft={{ text: draft, set: setDraft }}
+          danmaku={{ on: viewing.danmaku, toggle: () => setViewing({ danmaku: !viewing.danmaku }) }}
+        />
+      )}
+      {!wide && (
+        <>
+          <OrdersButton client={client} onOpen={() => open("orders")} />
+          <BagButton products={room.products} onOpen={() => open("shelf")} />
+        </>
+      )}
+      <LikeButton client={client} disabled={guest || status.phase !== "open"} hearts={hearts} />
+    </div>
+  );
 
   return (
-    <main class="room" data-testid="room" data-status={room.status}>
+    <main class="room" data-testid="room" data-status={room.status} data-wide={wide}>
+      {site}
       <section class="stage">
-        <Poster name={room.id} />
-        <div class="danmaku" ref={mountLayer} aria-hidden="true" data-testid="danmaku-layer" />
-        <header class="topbar">
-          <div class="title">
-            <h1>{room.title}</h1>
-            <p>
-              <span class={`status ${room.status}`} data-testid="room-status">
-                {t(`room.${room.status}`)}
-              </span>
-              <span class="online" data-testid="online" data-online={room.online}>
-                <Icon name="eye" /> {count(room.online)}
-              </span>
-            </p>
-          </div>
-          <Switches />
-        </header>
-        {room.announcement !== null && (
-          <p class="announcement" data-testid="announcement">
-            <Icon name="horn" /> <span>{room.announcement}</span>
-          </p>
+        <Video
+          url={onAir ? room.stream_url : null}
+          muted={silent}
+          onState={setVideo}
+          poster={
+            <Poster name={room.id} title={room.title}>
+              {pinned !== undefined && <ProductPicture title={pinned.title} sku={pinned.sku} image={pinned.image} />}
+            </Poster>
+          }
+        />
+        <DanmakuLayer client={client} shown={viewing.danmaku} opacity={viewing.opacity} />
+        <HeartsLayer client={client} hearts={hearts} />
+        <TopBar
+          room={room}
+          sound={video === "none" ? null : { muted: silent, toggle: () => setSilent(!silent) }}
+          more={{ viewing, onViewing: setViewing, switches: !wide }}
+        />
+        {room.announcement !== null && room.announcement !== dismissed && (
+          <Announcement key={room.announcement} text={room.announcement} onDismiss={() => setDismissed(room.announcement)} />
         )}
         <LinkBanner client={client} />
-        {room.status !== "live" && (
-          <p class="curtain">
-            {t(room.status === "scheduled" ? "room.waiting" : room.status === "paused" ? "room.pausedLong" : "room.endedLong")}
-          </p>
-        )}
+        <Interlude client={client} room={room} onOrders={guest ? null : () => open("orders")} />
         <div class="foot">
-          <div class="foot-chat">
-            <ChatList log={chat} me={client.user?.id ?? null} />
-          </div>
+          {!wide && (
+            <div class="foot-chat">
+              <Chat client={client} />
+            </div>
+          )}
           <div class="foot-cards">
             {sale !== undefined && (
               <FlashCard
@@ -165,18 +210,7 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
             )}
             {pinned !== undefined && pinned.sku !== sale?.sku && <PinnedCard product={pinned} context={context} />}
           </div>
-          <div class="bar">
-            {guest ? (
-              <button type="button" class="sign-in" data-testid="sign-in" onClick={() => setSigning(true)}>
-                {t("token.needed")}
-              </button>
-            ) : (
-              <ChatInput client={client} mutedUntil={mutedUntil} disabled={room.status === "ended"} onFailed={toast} />
-            )}
-            <OrdersButton client={client} onOpen={() => open("orders")} />
-            <BagButton products={room.products} onOpen={() => open("shelf")} />
-            <LikeButton client={client} disabled={guest || status.phase !== "open"} />
-          </div>
+          {!wide && bar}
         </div>
       </section>
 
@@ -204,6 +238,12 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
           )}
         </div>
       </aside>
+      {wide && (
+        <section class="talk" aria-label={t("chat.list")}>
+          <Chat client={client} />
+          {bar}
+        </section>
+      )}
 
       {ordering !== null && <ProductCard key={ordering} sku={ordering} context={context} onClose={() => setOrdering(null)} />}
       {signing && guest && (

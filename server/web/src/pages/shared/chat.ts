@@ -4,6 +4,8 @@ import type { Danmaku, RoomClient } from "@miaodan/client";
 import { useEffect, useMemo, useState } from "preact/hooks";
 
 const LIMIT = 200;
+/** However fast they come, the list is drawn this often at most. */
+const DRAW_EVERY_MS = 100;
 
 export interface ChatLine extends Danmaku {
   recalled: boolean;
@@ -13,11 +15,14 @@ export class ChatLog {
   lines: readonly ChatLine[] = [];
   /** How many were sampled away since the last line shown. */
   skipped = 0;
+  /** How many lines came in all. */
+  total = 0;
 
   add(danmaku: Danmaku): boolean {
     if (this.lines.some((line) => line.message === danmaku.message)) return false;
     this.lines = [...this.lines.slice(-(LIMIT - 1)), { ...danmaku, recalled: false }];
     this.skipped = 0;
+    this.total += 1;
     return true;
   }
 
@@ -31,7 +36,16 @@ export function useChat(client: RoomClient, onShown?: (danmaku: Danmaku) => void
   const log = useMemo(() => new ChatLog(), [client]);
   const [, draw] = useState(0);
   useEffect(() => {
-    const again = (): void => draw((count) => count + 1);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let drawnAt = 0;
+    const now = (): void => {
+      timer = undefined;
+      drawnAt = performance.now();
+      draw((count) => count + 1);
+    };
+    const again = (): void => {
+      timer ??= setTimeout(now, Math.max(0, DRAW_EVERY_MS - (performance.now() - drawnAt)));
+    };
     const offs = [
       client.on("danmaku", (danmaku) => {
         if (log.add(danmaku)) onShown?.(danmaku);
@@ -45,6 +59,7 @@ export function useChat(client: RoomClient, onShown?: (danmaku: Danmaku) => void
         log.recall(event.message);
         again();
       }),
+      () => clearTimeout(timer),
     ];
     return () => {
       for (const off of offs) off();

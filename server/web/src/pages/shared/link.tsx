@@ -4,10 +4,13 @@ import { CloseCode, type RoomClient } from "@miaodan/client";
 import { useEffect, useState } from "preact/hooks";
 import type { EntryControl } from "./entry.js";
 import { type TextKey, t } from "./i18n.js";
+import { Icon, type IconName } from "./icons.js";
 import { TokenForm } from "./parts.js";
 
 /** How many failed tries in a row make "reconnecting" a lost network. */
 const LOST_AFTER = 4;
+/** A gap shorter than this is not worth greying a page for. */
+const GRACE_MS = 900;
 
 function useOnline(): boolean {
   const [online, setOnline] = useState(navigator.onLine);
@@ -23,24 +26,79 @@ function useOnline(): boolean {
   return online;
 }
 
+/** Whether the session has been without a connection for longer than a blink. */
+export function useAway(client: RoomClient): boolean {
+  const online = useOnline();
+  const gone = client.status.phase !== "open" || !online;
+  const [away, setAway] = useState(false);
+  useEffect(() => {
+    if (!gone) {
+      setAway(false);
+      return;
+    }
+    const timer = setTimeout(() => setAway(true), GRACE_MS);
+    return () => clearTimeout(timer);
+  }, [gone]);
+  return gone && away;
+}
+
+/** Whole seconds until the next try; 0 while it is under way. */
+function useNextTry(client: RoomClient): number {
+  const status = client.status;
+  const [left, setLeft] = useState(0);
+  useEffect(() => {
+    if (status.phase !== "waiting") {
+      setLeft(0);
+      return;
+    }
+    const at = performance.now() + status.delayMs;
+    const look = (): void => setLeft(Math.max(0, Math.ceil((at - performance.now()) / 1_000)));
+    look();
+    const timer = setInterval(look, 250);
+    return () => clearInterval(timer);
+  }, [status]);
+  return left;
+}
+
 export function LinkBanner({ client }: { client: RoomClient }) {
   const online = useOnline();
+  const nextTry = useNextTry(client);
   const status = client.status;
+  // What the server said when it went: a restart, and not the visitor's network.
+  const [restarting, setRestarting] = useState(false);
+  useEffect(() => {
+    if (status.phase === "open") setRestarting(false);
+    if (status.phase === "waiting" && status.code === CloseCode.DRAINING) setRestarting(true);
+  }, [status]);
   if (status.phase === "closed" || (status.phase === "open" && online)) return null;
   const attempt = status.phase === "waiting" || status.phase === "connecting" ? status.attempt : 0;
   const lost = !online || attempt >= LOST_AFTER;
-  const key: TextKey = lost ? "link.lost" : client.room === null && attempt <= 1 ? "link.connecting" : "link.reconnecting";
+  const key: TextKey = lost
+    ? "link.lost"
+    : restarting
+      ? "link.restarting"
+      : client.room === null && attempt <= 1
+        ? "link.connecting"
+        : "link.reconnecting";
+  const waiting = status.phase === "waiting";
   return (
     <div
       class={`link-banner${lost ? " lost" : ""}`}
       role="status"
       data-testid="link-banner"
       data-state={lost ? "lost" : status.phase}
+      data-cause={!online ? "offline" : restarting ? "restart" : "unknown"}
     >
-      <span class="spinner" aria-hidden="true" />
+      {online ? <span class="spinner" aria-hidden="true" /> : <Icon name="offline" />}
       <span>{t(key)}</span>
-      {lost && status.phase === "waiting" && (
-        <button type="button" class="small" onClick={() => client.retryNow()}>
+      {waiting && online && (
+        // Read out once a second it would drown everything else.
+        <span class="link-next" aria-hidden="true" data-testid="link-next">
+          {nextTry > 0 ? t("link.next", { seconds: nextTry }) : ""}
+        </span>
+      )}
+      {waiting && attempt > 1 && (
+        <button type="button" class="small" data-testid="link-retry" onClick={() => client.retryNow()}>
           {t("link.retry")}
         </button>
       )}
@@ -56,6 +114,22 @@ const TITLES: Record<number, TextKey> = {
   [CloseCode.REPLACED]: "gone.replaced",
 };
 
+const HELP: Record<number, TextKey> = {
+  [CloseCode.NO_SUCH_ROOM]: "gone.noRoomHelp",
+  [CloseCode.KICKED]: "gone.kickedHelp",
+  [CloseCode.BAD_TOKEN]: "gone.badTokenHelp",
+  [CloseCode.FORBIDDEN]: "gone.forbiddenHelp",
+  [CloseCode.REPLACED]: "gone.replacedHelp",
+};
+
+const ICONS: Record<number, IconName> = {
+  [CloseCode.NO_SUCH_ROOM]: "door",
+  [CloseCode.KICKED]: "shield",
+  [CloseCode.BAD_TOKEN]: "clock",
+  [CloseCode.FORBIDDEN]: "shield",
+  [CloseCode.REPLACED]: "windows",
+};
+
 /** The session is over: why, and what to do about it. */
 export function Gone(props: { client: RoomClient; control: EntryControl; kickedReason: string; guest: boolean }) {
   const status = props.client.status;
@@ -66,16 +140,18 @@ export function Gone(props: { client: RoomClient; control: EntryControl; kickedR
   return (
     <div class="gone" role="alert" data-testid="gone" data-code={code}>
       <div class="gone-card">
+        <span class={`gone-icon${code === CloseCode.KICKED ? " bad" : ""}`}>
+          <Icon name={ICONS[code] ?? "offline"} />
+        </span>
         <h2>{t(TITLES[code] ?? "gone.other")}</h2>
-        {code === CloseCode.NO_SUCH_ROOM && <p class="soft">{t("gone.noRoomHelp")}</p>}
+        <p class="soft">{t(HELP[code] ?? "gone.code", { code })}</p>
         {code === CloseCode.KICKED && props.kickedReason !== "" && (
-          <p class="soft">{t("gone.kickedReason", { reason: props.kickedReason })}</p>
+          <p class="gone-reason">{t("gone.kickedReason", { reason: props.kickedReason })}</p>
         )}
-        {TITLES[code] === undefined && <p class="soft">{t("gone.code", { code })}</p>}
         {signIn && <TokenForm control={props.control} guest={props.guest} />}
         {again && !signIn && (
-          <button type="button" class="primary" onClick={() => props.client.connect()}>
-            {t("gone.again")}
+          <button type="button" class="primary" data-testid="gone-again" onClick={() => props.client.connect()}>
+            {t(code === CloseCode.REPLACED ? "gone.here" : "gone.again")}
           </button>
         )}
         <a class="button plain" href="/">
