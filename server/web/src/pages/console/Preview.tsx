@@ -3,17 +3,17 @@
 import type { RoomClient, RoomSnapshot } from "@miaodan/client";
 import { useCallback, useEffect, useRef } from "preact/hooks";
 import { useBuying } from "../live/buying.js";
-import { ChatList } from "../live/Chat.js";
-import { DanmakuLayer } from "../live/danmaku-layer.js";
+import { Chat } from "../live/Chat.js";
 import { FlashCard } from "../live/FlashCard.js";
 import { nextTurn, saleToShow } from "../live/on-stage.js";
 import { PinnedCard } from "../live/Shelf.js";
-import { useChat } from "../shared/chat.js";
+import { DanmakuLayer } from "../live/stage/DanmakuLayer.js";
+import { Video } from "../live/stage/Video.js";
 import { useServerTime } from "../shared/countdown.js";
 import { count } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
 import { Icon } from "../shared/icons.js";
-import { Poster } from "../shared/pictures.js";
+import { Poster } from "../shared/poster.js";
 
 const PHONE_WIDTH = 390;
 const PHONE_HEIGHT = 844;
@@ -48,12 +48,6 @@ export function Preview({ client, room }: { client: RoomClient; room: RoomSnapsh
 }
 
 function Stage({ client, room }: { client: RoomClient; room: RoomSnapshot }) {
-  const layer = useRef<DanmakuLayer>(null);
-  const mountLayer = useCallback((box: HTMLDivElement | null) => {
-    layer.current?.clear();
-    layer.current = box === null ? null : new DanmakuLayer(box);
-  }, []);
-  const chat = useChat(client, (danmaku) => layer.current?.add(danmaku.text, false));
   const buying = useBuying(client);
   const now = useServerTime(client.clock, nextTurn(room.sales, client.clock.now()), 1_000);
   const sale = saleToShow(room.sales, now);
@@ -65,8 +59,12 @@ function Stage({ client, room }: { client: RoomClient; room: RoomSnapshot }) {
   const context = { client, currency: room.currency, buying, closed, onBuy: () => undefined };
   return (
     <section class="stage">
-      <Poster name={room.id} />
-      <div class="danmaku" ref={mountLayer} aria-hidden="true" />
+      <Video
+        url={room.status === "live" || room.status === "paused" ? room.stream_url : null}
+        muted
+        poster={<Poster name={room.id} title={room.title} />}
+      />
+      <DanmakuLayer client={client} />
       <header class="topbar">
         <div class="title">
           <h3 class="preview-title">{room.title}</h3>
@@ -90,7 +88,7 @@ function Stage({ client, room }: { client: RoomClient; room: RoomSnapshot }) {
       )}
       <div class="foot">
         <div class="foot-chat">
-          <ChatList log={chat} me={null} />
+          <Chat client={client} />
         </div>
         <div class="foot-cards">
           {sale !== undefined && (
