@@ -110,7 +110,7 @@ function Stage({ client, room }: { client: RoomClient; room: RoomSnapshot }) {
           <span class="button round">
             <Icon name="receipt" />
           </span>
-          <span class="button round bag">
+          <span class="button round bag-button">
             <Icon name="bag" />
             <span class="badge-count">{room.products.length}</span>
           </span>
