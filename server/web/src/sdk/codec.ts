@@ -5,7 +5,7 @@ import { type Command, type Event, SUBPROTOCOL_JSON } from "./wire/index.js";
 export interface Codec {
   /** The WebSocket subprotocol that names this encoding. */
   readonly subprotocol: string;
-  encode(command: Command): string | Uint8Array<ArrayBuffer>;
+  encode(command: Command): string | Uint8Array;
   /** A batch of events; throws where the message is none. */
   decode(data: unknown): Event[];
 }

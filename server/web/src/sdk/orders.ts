@@ -18,13 +18,16 @@ export interface OrderRequest {
   quantity?: number;
   /** Pay at once with the user's pre-authorised method. */
   pay?: boolean;
-  /** Made up when absent; give the same one to ask about the same order again. */
+  /** 1 to 64 characters. Made up when absent; give the same one to ask about the same order again. */
   requestId?: string;
 }
 
 interface Unsettled {
   command: OrderPlace;
+  outcome: Promise<OrderAccepted>;
   asking: boolean;
+  /** It was sent and may have taken effect: a refusal that is none of the order's own is asked about again. */
+  doubtful: boolean;
   backoff: Backoff;
   timer: ReturnType<typeof setTimeout> | undefined;
   deadline: ReturnType<typeof setTimeout>;
@@ -56,7 +59,10 @@ export class OrderDesk {
     return this.unsettled.size;
   }
 
+  /** The outcome; for a `requestId` that has none yet, the same promise as before. */
   place(request: OrderRequest): Promise<OrderAccepted> {
+    const known = request.requestId === undefined ? undefined : this.unsettled.get(request.requestId);
+    if (known !== undefined) return known.outcome;
     if (this.unsettled.size >= this.limit) {
       return Promise.reject(
         new CommandError({ type: "error", code: "rate_limited", message: "too many orders wait for their outcome" }),
@@ -70,19 +76,23 @@ export class OrderDesk {
       ...(request.sku === undefined ? {} : { sku: request.sku }),
       ...(request.sale === undefined ? {} : { sale: request.sale }),
     };
-    return new Promise<OrderAccepted>((resolve, reject) => {
-      const entry: Unsettled = {
-        command,
-        asking: false,
-        backoff: new Backoff({ baseMs: 400, capMs: 4_000 }),
-        timer: undefined,
-        deadline: setTimeout(() => this.finish(entry, new ReplyTimeout("order.place")), this.deadlineMs),
-        resolve,
-        reject,
-      };
-      this.unsettled.set(command.request_id, entry);
-      this.send(entry);
+    let settle: Pick<Unsettled, "resolve" | "reject"> | undefined;
+    const outcome = new Promise<OrderAccepted>((resolve, reject) => {
+      settle = { resolve, reject };
     });
+    const entry: Unsettled = {
+      command,
+      outcome,
+      asking: false,
+      doubtful: false,
+      backoff: new Backoff({ baseMs: 400, capMs: 4_000 }),
+      timer: undefined,
+      deadline: setTimeout(() => this.finish(entry, new ReplyTimeout("order.place")), this.deadlineMs),
+      ...(settle as Pick<Unsettled, "resolve" | "reject">),
+    };
+    this.unsettled.set(command.request_id, entry);
+    this.send(entry);
+    return outcome;
   }
 
   /** A socket is open again: ask about every order that has no outcome yet. */
@@ -104,10 +114,12 @@ export class OrderDesk {
       (error: unknown) => {
         entry.asking = false;
         if (error instanceof ConnectionLost) {
+          entry.doubtful = true;
           // `connected()` may have come first and found it still asking.
           this.send(entry);
-        } else if (isUnknown(error)) {
-          entry.timer = setTimeout(() => this.send(entry), 200 + entry.backoff.next());
+        } else if (isUnknown(error) || (entry.doubtful && isForNow(error))) {
+          entry.doubtful = true;
+          entry.timer = setTimeout(() => this.send(entry), Math.max(advised(error), 200) + entry.backoff.next());
         } else {
           this.finish(entry, error instanceof Error ? error : new Error(String(error)));
         }
@@ -135,4 +147,13 @@ export class OrderDesk {
 
 function isUnknown(error: unknown): boolean {
   return error instanceof ReplyTimeout || (error instanceof CommandError && error.code === "unknown_outcome");
+}
+
+/** Refused now, whatever became of an order that was asked for before. */
+function isForNow(error: unknown): boolean {
+  return error instanceof CommandError && (error.code === "rate_limited" || error.code === "unavailable");
+}
+
+function advised(error: unknown): number {
+  return error instanceof CommandError ? (error.retryAfterMs ?? 0) : 0;
 }

@@ -6,8 +6,8 @@ import type { ErrorEvent, Reply } from "./wire/index.js";
 interface Waiting {
   type: string;
   resolve: (reply: Reply) => void;
-  reject: (error: Error) => void;
-  timer: ReturnType<typeof setTimeout>;
+  reject: (error: unknown) => void;
+  over: () => void;
 }
 
 export class PendingReplies {
@@ -19,29 +19,33 @@ export class PendingReplies {
     return this.waiting.size;
   }
 
-  /** The promise of the reply to command `id`; rejects after `timeoutMs`. */
-  expect(id: number, type: string, timeoutMs: number): Promise<Reply> {
+  /** The promise of the reply to command `id`; rejects after `timeoutMs`, or with the signal's reason. */
+  expect(id: number, type: string, timeoutMs: number, signal?: AbortSignal): Promise<Reply> {
     if (this.waiting.size >= this.limit) {
       return Promise.reject(
         new CommandError({ type: "error", code: "rate_limited", message: "too many commands wait for a reply" }),
       );
     }
     return new Promise<Reply>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.waiting.delete(id);
-        reject(new ReplyTimeout(type));
-      }, timeoutMs);
-      this.waiting.set(id, { type, resolve, reject, timer });
+      const giveUp = (error: unknown): void => {
+        this.take(id);
+        reject(error);
+      };
+      const aborted = (): void => giveUp(signal?.reason);
+      const timer = setTimeout(() => giveUp(new ReplyTimeout(type)), timeoutMs);
+      signal?.addEventListener("abort", aborted);
+      const over = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", aborted);
+      };
+      this.waiting.set(id, { type, resolve, reject, over });
     });
   }
 
   /** Hands a reply to whoever waits for it; false where nobody does. */
   settle(event: Reply | ErrorEvent): boolean {
-    const id = event.id;
-    const waiting = typeof id === "number" ? this.waiting.get(id) : undefined;
-    if (typeof id !== "number" || waiting === undefined) return false;
-    this.waiting.delete(id);
-    clearTimeout(waiting.timer);
+    const waiting = typeof event.id === "number" ? this.take(event.id) : undefined;
+    if (waiting === undefined) return false;
     if (event.type === "error") waiting.reject(new CommandError(event));
     else waiting.resolve(event);
     return true;
@@ -49,11 +53,16 @@ export class PendingReplies {
 
   /** The socket is gone: nothing that was asked on it will be answered. */
   fail(error?: Error): void {
-    const all = [...this.waiting.values()];
-    this.waiting.clear();
-    for (const { type, reject, timer } of all) {
-      clearTimeout(timer);
-      reject(error ?? new ConnectionLost(type));
+    for (const id of [...this.waiting.keys()]) {
+      const waiting = this.take(id);
+      waiting?.reject(error ?? new ConnectionLost(waiting.type));
     }
+  }
+
+  private take(id: number): Waiting | undefined {
+    const waiting = this.waiting.get(id);
+    this.waiting.delete(id);
+    waiting?.over();
+    return waiting;
   }
 }

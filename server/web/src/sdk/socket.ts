@@ -3,11 +3,25 @@
 import type { Codec } from "./codec.js";
 import type { Command, Event } from "./wire/index.js";
 
+/** What is used of a WebSocket; a browser's, Node's and that of the package `ws` have it. */
+export interface SocketLike {
+  binaryType: string;
+  readonly readyState: number;
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+  onerror: ((event: never) => void) | null;
+  send(data: never): void;
+  close(code?: number): void;
+}
+
+export type SocketClass = new (url: string, protocols?: string | string[]) => SocketLike;
+
 export interface SocketOptions {
   url: string;
   codec: Codec;
   aliveTimeoutMs: number;
-  WebSocket: typeof WebSocket;
+  WebSocket: SocketClass;
   onOpen: (socket: Socket) => void;
   onBatch: (events: Event[]) => void;
   /** `code` null: it was given up from this side (silent, unreadable, or could not be opened). */
@@ -15,22 +29,25 @@ export interface SocketOptions {
 }
 
 export class Socket {
-  private ws: WebSocket | null = null;
+  private ws: SocketLike | null = null;
   private lifeTimer: ReturnType<typeof setTimeout> | undefined;
 
+  /** Throws what the WebSocket's constructor throws: the address cannot be opened at all. */
   constructor(private readonly options: SocketOptions) {
     const ws = new options.WebSocket(options.url, [options.codec.subprotocol]);
     ws.binaryType = "arraybuffer";
     ws.onopen = () => options.onOpen(this);
-    ws.onmessage = (message: MessageEvent<unknown>) => this.onMessage(message.data);
-    ws.onclose = (close) => this.lost(close.code, close.reason);
+    ws.onmessage = (message: { data: unknown }) => this.onMessage(message.data);
+    ws.onclose = (close: { code: number; reason: string }) => this.lost(close.code, close.reason);
+    // A close follows; without a listener the package `ws` would throw.
+    ws.onerror = () => undefined;
     this.ws = ws;
     this.expectLife();
   }
 
   /** Sends where the socket is open; otherwise the loss that follows tells everybody who waits. */
   send(command: Command): void {
-    if (this.ws?.readyState === 1) this.ws.send(this.options.codec.encode(command));
+    if (this.ws?.readyState === 1) this.ws.send(this.options.codec.encode(command) as never);
   }
 
   /** From now on something must come back within the timeout. */

@@ -1,20 +1,20 @@
 /** What tells a page that its connection may have changed: the network came back, the tab was shown. */
 
-export interface Wakeups {
-  online: () => void;
-  shown: () => void;
-}
-
-/** Listens where there is a browser; returns the function that stops it. */
-export function listenForWakeups(wakeups: Wakeups): () => void {
+/** Listens where there is a browser; `awake` is called. Returns the function that stops it. */
+export function listenForWakeups(awake: () => void): () => void {
   if (typeof window === "undefined" || typeof document === "undefined") return () => undefined;
   const shown = (): void => {
-    if (document.visibilityState === "visible") wakeups.shown();
+    if (document.visibilityState === "visible") awake();
   };
-  window.addEventListener("online", wakeups.online);
+  const restored = (event: PageTransitionEvent): void => {
+    if (event.persisted) awake();
+  };
+  window.addEventListener("online", awake);
+  window.addEventListener("pageshow", restored);
   document.addEventListener("visibilitychange", shown);
   return () => {
-    window.removeEventListener("online", wakeups.online);
+    window.removeEventListener("online", awake);
+    window.removeEventListener("pageshow", restored);
     document.removeEventListener("visibilitychange", shown);
   };
 }
