@@ -26,10 +26,11 @@ from schemas.codes import ErrorCode
 from schemas.events import Dashboard
 from schemas.models import Order, OrderCounts, ProductCounts
 from server.fanout.sender import find_sender
-from server.gateway import demo_tokens
+from server.gateway import demo_tokens, sdk
 from server.gateway.callers import error_response
 from server.gateway.clock import StoreClock
 from server.gateway.connection import Socket
+from server.gateway.cross_origin import CrossOrigin
 from server.gateway.doorway import Allowance, Doorway
 from server.gateway.http import Api
 from server.gateway.page_headers import OTHER_HEADERS, SafeHeaders
@@ -214,13 +215,14 @@ class Gateway:
             WebSocketRoute("/ws/control/{room}", Socket(self.door, control=True)),
             *self._api.routes(),
             *pages.routes(),
+            sdk.route(),
         ]
         if self.settings.server.demo:
             routes += demo_tokens.routes(self.door)
         return Starlette(
             routes=routes,
             lifespan=self._lifespan,
-            middleware=[Middleware(SafeHeaders)],
+            middleware=[Middleware(SafeHeaders), Middleware(CrossOrigin, origins=self.door.origins)],
             exception_handlers={404: NotFound(pages), 405: _not_allowed, 500: _failed},
         )
 

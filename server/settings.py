@@ -52,7 +52,7 @@ class ServerSettings(Struct, kw_only=True, frozen=True):
     ssl_keyfile: str = ""
     """Its private key (PEM, without a password)."""
     allowed_origins: list[str] = []
-    """Browser origins admitted to the sockets besides the server's own; `["*"]` admits all."""
+    """Browser origins admitted to the sockets and the API besides the server's own; `["*"]` admits all."""
     drain_ms: Natural = 5_000
     """How long SIGTERM lets viewers leave before the process goes."""
     demo: bool = False

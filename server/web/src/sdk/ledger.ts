@@ -14,16 +14,16 @@ export interface OrderQuery {
 }
 
 /**
- * The latest orders first. Rejects with `CommandError` where the server refuses and `ConnectionLost`
+ * The latest orders first. `server` is where Miaodan answers, where that is not the page's own origin. Rejects with `CommandError` where the server refuses and `ConnectionLost`
  * where it gives no answer that can be read; with the signal's reason once that is aborted.
  */
-export async function listOrders(token: string, query: OrderQuery = {}, signal?: AbortSignal): Promise<OrderList> {
+export async function listOrders(token: string, query: OrderQuery = {}, signal?: AbortSignal, server = ""): Promise<OrderList> {
   const given = Object.entries(query).filter(([, value]) => value !== undefined);
   const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
   let body: unknown;
   let ok: boolean;
   try {
-    const response = await fetch(`/api/v1/orders?${search}`, {
+    const response = await fetch(`${server.replace(/\/$/, "")}/api/v1/orders?${search}`, {
       headers: { authorization: `Bearer ${token}` },
       ...(signal === undefined ? {} : { signal }),
     });

@@ -21,6 +21,12 @@ test("asks with the token in a header and what was given in the query", async ()
   expect(asked[0]?.[1].headers).toEqual({ authorization: "Bearer t0ken" });
 });
 
+test("asks the server it is told", async () => {
+  const { asked } = answer(200, { orders: [], cursor: null });
+  await listOrders("t", {}, undefined, "https://shop.example/");
+  expect(asked[0]?.[0]).toBe("https://shop.example/api/v1/orders?");
+});
+
 test("a refusal rejects with its code", async () => {
   answer(503, { error: { code: "unavailable", message: "the ledger is away" } });
   await expect(listOrders("t")).rejects.toMatchObject({
