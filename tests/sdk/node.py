@@ -23,7 +23,10 @@ def build_script() -> ModuleType:
 def run(arguments: list[str], cwd: Path, **more: Any) -> subprocess.CompletedProcess[str]:
     """Runs Node.js on a script; its output is kept and its exit code left to the caller."""
     node = build_script().find_node()
-    command = [str(node.node), *arguments]
+    # Before 22 a WebSocket is there when it is asked for.
+    version = subprocess.run([node.node, "--version"], capture_output=True, text=True, check=True).stdout
+    flags = ["--experimental-websocket"] if version.startswith("v20.") else []
+    command = [str(node.node), *flags, *arguments]
     return subprocess.run(
         command,
         cwd=cwd,
