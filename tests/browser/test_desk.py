@@ -97,6 +97,9 @@ def test_starting_and_ending_ask_first_and_say_what_will_happen(
     expect(desk.get_by_test_id("end-sales")).to_contain_text("their rest goes back to the shelf: 1")
     expect(desk.get_by_test_id("end-unpaid")).to_contain_text("Unpaid orders: 1")
     expect(desk.get_by_test_id("end-keep")).to_be_focused()
+    dialog = desk.get_by_test_id("end-dialog")
+    expect(dialog.get_by_text("An ended room cannot go live again.")).to_be_in_viewport(ratio=1)
+    assert dialog.locator(".hint").evaluate("hint => getComputedStyle(hint).position") == "static"
     desk.get_by_test_id("end-keep").click()
     expect(desk.get_by_test_id("desk-status")).to_have_attribute("data-status", "live")
     end_room(desk)

@@ -1,7 +1,7 @@
 /** What opens over the desk: a drawer at its side, or a box in its middle. The desk behind it is inert meanwhile. */
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { t } from "../shared/i18n.js";
 import { Icon } from "../shared/icons.js";
 
@@ -15,7 +15,8 @@ export function Dialog(props: {
 }) {
   const box = useRef<HTMLDivElement>(null);
   const titleId = useId();
-  useEffect(() => {
+  // Before the browser takes the focus from a desk that has become inert.
+  useLayoutEffect(() => {
     const before = document.activeElement;
     const first = box.current?.querySelector<HTMLElement>("[data-first], .dialog-body :is(input, select, textarea)");
     (first ?? box.current)?.focus();
