@@ -204,3 +204,48 @@ def test_a_payment_that_came_too_late_is_told_to_go_back(
     buyer.get_by_test_id("panel-close").click()
     trouble.get_by_role("button", name="Close").click()
     expect(trouble).to_have_count(0)
+
+
+def test_a_refused_payment_is_paid_again_where_it_was_refused(
+    provider: Sandbox, room: str, open_page: OpenPage
+) -> None:
+    _, buyer = open_shop(open_page, room)
+    behave(provider, decline=1)
+    shelf_item(buyer, "cup").get_by_test_id("buy").click()
+    card = buyer.get_by_test_id("order-sheet")
+    card.get_by_test_id("pay-now").click()
+    outcome = card.get_by_test_id("outcome")
+    expect(outcome).to_have_attribute("data-status", "payment_failed")
+    expect(outcome).to_contain_text("You were not charged")
+    behave(provider)
+    outcome.get_by_test_id("outcome-pay").click()
+    expect(outcome).to_have_attribute("data-status", "paid")
+
+
+def test_a_part_is_refunded_and_the_rest_can_be_asked_for(room: str, open_page: OpenPage) -> None:
+    console, buyer = open_shop(open_page, room)
+    expect(buy(buyer)).to_have_attribute("data-status", "paid")
+    ship(console)
+    buyer.get_by_test_id("tab-orders").click()
+    order = buyer.get_by_test_id("order")
+    expect(order).to_have_attribute("data-status", "shipped")
+    order.get_by_test_id("order-ask").click()
+    amount = buyer.get_by_test_id("refund-amount")
+    expect(amount).to_have_value("19.90")
+    for wrong in ("0", "19.91", "5.001", "five"):
+        amount.fill(wrong)
+        expect(buyer.get_by_test_id("refund-submit")).to_be_disabled()
+        expect(buyer.get_by_test_id("refund-most")).to_contain_text("between ¥0.01 and ¥19.90")
+    amount.fill("5")
+    buyer.get_by_test_id("refund-reason").fill("one cup is chipped")
+    buyer.get_by_test_id("refund-submit").click()
+    expect(order).to_have_attribute("data-status", "refunding")
+    expect(order).to_contain_text("The host is asked to refund ¥5")
+    expect(order).to_contain_text("You wrote: one cup is chipped")
+    waiting = console.get_by_test_id("book-waiting")
+    waiting.get_by_test_id("approve").click()
+    waiting.get_by_test_id("approve").click()
+    expect(order).to_have_attribute("data-status", "shipped")
+    expect(order).to_contain_text("¥5 of ¥19.90 refunded")
+    order.get_by_test_id("order-ask").click()
+    expect(amount).to_have_value("14.90")

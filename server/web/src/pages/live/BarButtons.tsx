@@ -5,11 +5,13 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { t } from "../shared/i18n.js";
 import { Icon } from "../shared/icons.js";
 import { useOrdersToPay } from "./Orders.js";
+import { seenIn } from "./seen.js";
 
 const BOUNCE_MS = 700;
 
 /** The yellow bag with the number of products; it hops when one is put in. */
-export function BagButton({ products, onOpen }: { products: readonly Product[]; onOpen: () => void }) {
+export function BagButton({ room, products, onOpen }: { room: string; products: readonly Product[]; onOpen: () => void }) {
+  useEffect(() => void seenIn(room, products), [room, products]);
   const before = useRef(products.length);
   const [hopping, setHopping] = useState(false);
   useEffect(() => {

@@ -154,7 +154,7 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
       {!wide && (
         <>
           <OrdersButton client={client} onOpen={() => open("orders")} />
-          <BagButton products={room.products} onOpen={() => open("shelf")} />
+          <BagButton room={room.id} products={room.products} onOpen={() => open("shelf")} />
         </>
       )}
       <LikeButton client={client} disabled={guest || status.phase !== "open"} hearts={hearts} />
