@@ -50,13 +50,21 @@ def test_host_recalls_mutes_and_kicks(room: str, open_page: OpenPage) -> None:
     expect(other.get_by_test_id("chat-line")).to_have_count(0)
 
     line.get_by_test_id("mute").click()
+    console.get_by_test_id("for-60000").click()
+    console.get_by_test_id("moderate-reason").fill("advertising")
+    console.get_by_test_id("mute-sure").click()
+    expect(console.get_by_test_id("muted-list")).to_contain_text("Muted from here: 1")
     expect(viewer.get_by_test_id("chat-input")).to_be_disabled()
     expect(viewer.get_by_test_id("chat-input")).to_have_attribute("placeholder", re.compile("Muted until"))
     line.get_by_test_id("mute").click()
     expect(viewer.get_by_test_id("chat-input")).to_be_enabled()
 
+    expect(console.get_by_test_id("muted-list")).to_have_count(0)
+
     line.get_by_test_id("kick").click()
-    line.get_by_test_id("kick").click()
+    console.get_by_test_id("kick-dialog").get_by_test_id("for-good").click()
+    console.get_by_test_id("moderate-reason").fill("advertising")
+    console.get_by_test_id("kick-sure").click()
     expect(viewer.get_by_test_id("gone")).to_have_attribute("data-code", "4502")
     expect(viewer.get_by_test_id("gone")).to_contain_text("You were removed from this room")
 

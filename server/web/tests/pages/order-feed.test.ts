@@ -148,3 +148,19 @@ test("a ledger that is away leaves what was shown, says so, and is asked again",
   expect(orders.failed).toBe(false);
   expect(drawn).toBeGreaterThanOrEqual(3);
 });
+
+test("what comes in while somebody looks is fresh until the page is turned", async () => {
+  const orders = feed();
+  orders.wake();
+  await vi.advanceTimersByTimeAsync(0);
+  expect([...orders.fresh]).toEqual([]);
+  ledger = [record("c"), ...ledger];
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect([...orders.fresh]).toEqual(["c"]);
+  ledger = [record("d"), ...ledger];
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect([...orders.fresh]).toEqual(["d", "c"]);
+  orders.show("paid");
+  await vi.advanceTimersByTimeAsync(0);
+  expect([...orders.fresh]).toEqual([]);
+});

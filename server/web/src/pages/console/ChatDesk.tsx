@@ -1,92 +1,168 @@
 /** The room's chat with what a host can do about a message or its sender. */
 
 import type { RoomClient } from "@miaodan/client";
-import { useEffect, useRef, useState } from "preact/hooks";
-import { useChat } from "../shared/chat.js";
-import { t } from "../shared/i18n.js";
-import { SureButton } from "../shared/parts.js";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import "../style/goods/chat.css";
+import { type ChatLine, useChat } from "../shared/chat.js";
+import { clockTime } from "../shared/format.js";
+import { currentLang, t } from "../shared/i18n.js";
+import { Icon } from "../shared/icons.js";
 import type { Act } from "./act.js";
+import { ChatLineRow } from "./ChatLineRow.js";
+import { ModerateDialog } from "./ModerateDialog.js";
+import { type Lasting, type Muted, stillMuted, withMuted, withoutMuted } from "./moderation.js";
 
-const MUTE_MS = 600_000;
+/** Nearer to the end than this, in pixels, the list follows what comes. */
 const FOLLOW_PX = 60;
 
 export function ChatDesk({ client, act }: { client: RoomClient; act: Act }) {
-  const log = useChat(client);
-  const [muted, setMuted] = useState<ReadonlySet<string>>(new Set());
-  const [text, setText] = useState("");
   const list = useRef<HTMLUListElement>(null);
-  const follow = useRef(true);
+  const [follow, setFollow] = useState(true);
+  const [unread, setUnread] = useState(0);
+  const following = useRef(true);
+  const log = useChat(client, () => {
+    if (!following.current) setUnread((count) => count + 1);
+  });
+  const [all, setMuted] = useState<readonly Muted[]>([]);
+  const [asking, setAsking] = useState<{ kind: "mute" | "kick"; line: ChatLine } | null>(null);
+  const muted = stillMuted(all, client.clock.now());
+  const silent = new Set(muted.map((one) => one.user));
+
+  const turn = (on: boolean): void => {
+    if (following.current === on) return;
+    following.current = on;
+    setFollow(on);
+    if (on) setUnread(0);
+  };
   useEffect(() => {
-    if (list.current !== null && follow.current) list.current.scrollTop = list.current.scrollHeight;
-  }, [log.lines]);
-  const mute = async (user: string): Promise<void> => {
-    const was = muted.has(user);
-    const error = await act(was ? { type: "viewer.unmute", user } : { type: "viewer.mute", user, duration_ms: MUTE_MS });
-    if (error !== null) return;
-    setMuted((all) => {
-      const next = new Set(all);
-      if (was) next.delete(user);
-      else next.add(user);
-      return next;
+    if (list.current !== null && following.current) list.current.scrollTop = list.current.scrollHeight;
+  }, [log.lines, follow]);
+
+  const unmute = async (user: string): Promise<void> => {
+    if ((await act({ type: "viewer.unmute", user })) === null) setMuted((was) => withoutMuted(was, user));
+  };
+  // The rows keep these: a new message draws its own row and no other.
+  const latest = useRef({ silent, unmute, act });
+  latest.current = { silent, unmute, act };
+  const deeds = useMemo(
+    () => ({
+      onRecall: (message: string) => void latest.current.act({ type: "danmaku.recall", message }),
+      onMute: (line: ChatLine) => {
+        if (latest.current.silent.has(line.user.id)) void latest.current.unmute(line.user.id);
+        else setAsking({ kind: "mute", line });
+      },
+      onKick: (line: ChatLine) => setAsking({ kind: "kick", line }),
+    }),
+    [],
+  );
+  const moderate = async (duration: Lasting, reason: string): Promise<void> => {
+    if (asking === null) return;
+    const user = asking.line.user;
+    const error = await act({
+      type: asking.kind === "mute" ? "viewer.mute" : "viewer.kick",
+      user: user.id,
+      ...(duration === null ? {} : { duration_ms: duration }),
+      ...(reason === "" ? {} : { reason }),
     });
+    if (error !== null) return;
+    setAsking(null);
+    if (asking.kind === "mute") {
+      const until = duration === null ? null : client.clock.now() + duration;
+      setMuted((was) => withMuted(was, { user: user.id, name: user.name, until }));
+    }
   };
   return (
     <section class="card chat-desk">
       <h2>{t("console.chat")}</h2>
+      {muted.length > 0 && <MutedList muted={muted} onUnmute={(user) => void unmute(user)} />}
       {log.lines.length === 0 && <p class="empty">{t("console.chatEmpty")}</p>}
       <ul
         ref={list}
         data-testid="desk-chat"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, by keyboard as well
+        tabIndex={0}
+        aria-label={t("console.chat")}
         onScroll={(event) => {
           const box = event.currentTarget;
-          follow.current = box.scrollHeight - box.scrollTop - box.clientHeight < FOLLOW_PX;
+          turn(box.scrollHeight - box.scrollTop - box.clientHeight < FOLLOW_PX);
         }}
       >
         {log.lines.map((line) => (
-          <li key={line.message} data-testid="desk-line" class={line.recalled ? "recalled" : ""}>
-            <p>
-              <b>{line.user.name}</b> <span>{line.text}</span>
-            </p>
-            <div class="line-actions">
-              {line.recalled ? (
-                <span class="soft">{t("console.recalled")}</span>
-              ) : (
-                <button
-                  type="button"
-                  class="tiny"
-                  data-testid="recall"
-                  onClick={() => void act({ type: "danmaku.recall", message: line.message })}
-                >
-                  {t("console.recall")}
-                </button>
-              )}
-              {line.user.id !== client.user?.id && (
-                <>
-                  <button type="button" class="tiny" data-testid="mute" onClick={() => void mute(line.user.id)}>
-                    {t(muted.has(line.user.id) ? "console.unmute" : "console.mute")}
-                  </button>
-                  <SureButton
-                    label={t("console.kick")}
-                    sure={t("console.unmountSure")}
-                    class="tiny danger"
-                    testId="kick"
-                    onSure={() => void act({ type: "viewer.kick", user: line.user.id })}
-                  />
-                </>
-              )}
-            </div>
-          </li>
+          <ChatLineRow
+            key={line.message}
+            line={line}
+            mine={line.user.id === client.user?.id}
+            muted={silent.has(line.user.id)}
+            lang={currentLang()}
+            {...deeds}
+          />
         ))}
-        {log.skipped > 0 && <li class="soft">{t("chat.skipped", { count: log.skipped })}</li>}
+        {log.skipped > 0 && (
+          <li class="soft" data-testid="desk-skipped">
+            {t("chat.skipped", { count: log.skipped })}
+          </li>
+        )}
       </ul>
+      {!follow && (
+        <button type="button" class="chip follow" data-testid="chat-follow" onClick={() => turn(true)}>
+          <Icon name="down" /> {unread > 0 ? t("mod.unread", { count: unread }) : t("mod.latest")}
+        </button>
+      )}
+      <Speak act={act} />
+      {asking !== null && (
+        <ModerateDialog
+          kind={asking.kind}
+          line={asking.line}
+          onClose={() => setAsking(null)}
+          onSure={(duration, reason) => void moderate(duration, reason)}
+        />
+      )}
+    </section>
+  );
+}
+
+function MutedList({ muted, onUnmute }: { muted: readonly Muted[]; onUnmute: (user: string) => void }) {
+  return (
+    <details class="muted-list" data-testid="muted-list">
+      <summary>{t("mod.list", { count: muted.length })}</summary>
+      {muted.map((one) => (
+        <p key={one.user}>
+          <b>{one.name}</b>{" "}
+          <span class="soft">{one.until === null ? t("mod.forGood") : t("mod.until", { time: clockTime(one.until) })}</span>
+          <button type="button" class="tiny" data-testid="unmute" onClick={() => onUnmute(one.user)}>
+            {t("console.unmute")}
+          </button>
+        </p>
+      ))}
+    </details>
+  );
+}
+
+const QUICK = ["mod.quick1", "mod.quick2", "mod.quick3", "mod.quick4"] as const;
+
+function Speak({ act }: { act: Act }) {
+  const [text, setText] = useState("");
+  const input = useRef<HTMLInputElement>(null);
+  const say = async (message: string): Promise<void> => {
+    if (message === "") return;
+    setText("");
+    // What was not said is not lost, unless something else is being typed.
+    if ((await act({ type: "danmaku.send", text: message })) !== null) setText((now) => (now === "" ? message : now));
+  };
+  return (
+    <div class="speak">
+      <div class="quick" role="group" aria-label={t("mod.quick")}>
+        {QUICK.map((key) => (
+          <button type="button" class="chip" key={key} data-testid="quick-reply" onClick={() => void say(t(key))}>
+            {t(key)}
+          </button>
+        ))}
+      </div>
       <form
         class="restock"
         onSubmit={(event) => {
           event.preventDefault();
-          const message = text.trim();
-          if (message === "") return;
-          setText("");
-          void act({ type: "danmaku.send", text: message });
+          void say(text.trim());
         }}
       >
         <input
@@ -96,6 +172,7 @@ export function ChatDesk({ client, act }: { client: RoomClient; act: Act }) {
           aria-label={t("chat.placeholder")}
           placeholder={t("chat.placeholder")}
           data-testid="desk-chat-input"
+          ref={input}
           value={text}
           onInput={(event) => setText(event.currentTarget.value)}
         />
@@ -103,6 +180,6 @@ export function ChatDesk({ client, act }: { client: RoomClient; act: Act }) {
           {t("chat.send")}
         </button>
       </form>
-    </section>
+    </div>
   );
 }

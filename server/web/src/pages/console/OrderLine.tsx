@@ -7,6 +7,7 @@ import { t } from "../shared/i18n.js";
 import { SureButton } from "../shared/parts.js";
 import { ProductPicture } from "../shared/pictures.js";
 import type { Act } from "./act.js";
+import { lasting } from "./sale-plan.js";
 
 export interface OrderLineProps {
   act: Act;
@@ -14,11 +15,13 @@ export interface OrderLineProps {
   product: Product | undefined;
   /** Something was done to it, and is not to be seen yet. */
   busy: boolean;
+  /** It came in while the host looked. */
+  fresh: boolean;
   onDone: () => void;
   onRefused: () => void;
 }
 
-export function OrderLine({ act, order, product, busy, onDone, onRefused }: OrderLineProps) {
+export function OrderLine({ act, order, product, busy, fresh, onDone, onRefused }: OrderLineProps) {
   const [sending, setSending] = useState(false);
   const [declining, setDeclining] = useState(false);
   const still = sending || busy;
@@ -37,11 +40,18 @@ export function OrderLine({ act, order, product, busy, onDone, onRefused }: Orde
     }
   };
   return (
-    <li data-testid="book-order" data-order={order.order} data-status={order.status} aria-busy={still}>
+    <li
+      data-testid="book-order"
+      data-order={order.order}
+      data-status={order.status}
+      aria-busy={still}
+      class={fresh ? "fresh" : ""}
+    >
       <ProductPicture title={title} sku={order.sku} image={product?.image ?? null} />
       <div class="desk-what">
         <h3>
-          {title} ×{order.quantity} {order.sale !== null && <span class="tag">{t("orders.flash")}</span>}
+          {title} ×{order.quantity} {order.sale !== null && <span class="tag">{t("orders.flash")}</span>}{" "}
+          {fresh && <span class="tag window-open">{t("book.new")}</span>}
         </h3>
         <p class="soft">
           {order.user} · {dayTime(order.reserved_at)}
@@ -58,7 +68,12 @@ export function OrderLine({ act, order, product, busy, onDone, onRefused }: Orde
           </p>
         )}
         {waits && order.reason && <p class="book-reason">{t("book.why", { reason: order.reason })}</p>}
-        {waits && <p class="soft">{t("book.due", { time: dayTime(order.refund_due_at ?? 0) })}</p>}
+        {waits && (
+          <p class="soft" data-testid="book-due">
+            {t("book.due", { time: dayTime(order.refund_due_at ?? 0) })} ·{" "}
+            {t("book.dueIn", { time: lasting(Math.max(0, (order.refund_due_at ?? 0) - Date.now())) })}
+          </p>
+        )}
       </div>
       <div class="book-actions">
         {order.status === "paid" && (

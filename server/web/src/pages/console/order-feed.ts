@@ -9,6 +9,8 @@ import type { OrderList, OrderQuery, OrderRecord, OrderStatus } from "@miaodan/c
 
 export const PAGE = 20;
 const WAITING = 200;
+/** Orders remembered as seen. */
+const KNOWN = 1_000;
 const REST_MS = 3_000;
 const SOON_MS = 300;
 /** How long a row is kept busy for a ledger that does not catch up. */
@@ -22,12 +24,16 @@ export class OrderFeed {
   /** Refunds that the host has to decide about, the most urgent first. */
   waiting: readonly OrderRecord[] = [];
   failed = false;
+  /** Orders that came in while somebody looked; told apart until the page is turned. */
+  fresh: ReadonlySet<string> = new Set();
   status: OrderStatus | null = null;
 
   /** Where the page shown begins, behind those before it; empty: with the newest order. */
   private cursors: readonly string[] = [];
   private next: string | null = null;
   /** Versions that commands were about, and until when they are waited for. */
+  /** The orders seen so far with this filter; null before the first answer. */
+  private known: ReadonlySet<string> | null = null;
   private readonly acted = new Map<string, { version: number; until: number }>();
   private timer: ReturnType<typeof setTimeout> | undefined;
   private asking: AbortController | null = null;
@@ -99,6 +105,8 @@ export class OrderFeed {
 
   private turn(cursors: readonly string[]): void {
     this.cursors = cursors;
+    this.known = null;
+    this.fresh = new Set();
     this.orders = null;
     this.changed();
     this.refresh();
@@ -121,12 +129,23 @@ export class OrderFeed {
       const atTop = new Set(this.waiting.map((order) => order.order));
       this.orders = page.orders.filter((order) => !atTop.has(order.order));
       this.next = page.cursor;
+      this.notice(page.orders);
       this.failed = false;
     } catch {
       if (signal.aborted) return;
       this.failed = true;
     }
     this.settle();
+  }
+
+  /** What is on the newest page and was not before is fresh. */
+  private notice(orders: readonly OrderRecord[]): void {
+    const ids = orders.map((order) => order.order);
+    const known = this.known;
+    if (known !== null && this.cursors.length === 0) {
+      this.fresh = new Set(ids.filter((id) => this.fresh.has(id) || !known.has(id)));
+    }
+    this.known = new Set([...(known ?? []), ...ids].slice(-KNOWN));
   }
 
   /** Forgets what has been seen, what is not on this page any more, and what took too long. */
