@@ -73,8 +73,10 @@ export function ChatDesk({ client, act }: { client: RoomClient; act: Act }) {
   };
   return (
     <section class="card chat-desk">
-      <h2>{t("console.chat")}</h2>
-      {muted.length > 0 && <MutedList muted={muted} onUnmute={(user) => void unmute(user)} />}
+      <header class="part-head">
+        <h2>{t("console.chat")}</h2>
+        {muted.length > 0 && <MutedList muted={muted} onUnmute={(user) => void unmute(user)} />}
+      </header>
       {log.lines.length === 0 && <p class="empty">{t("console.chatEmpty")}</p>}
       <ul
         ref={list}
@@ -125,15 +127,17 @@ function MutedList({ muted, onUnmute }: { muted: readonly Muted[]; onUnmute: (us
   return (
     <details class="muted-list" data-testid="muted-list">
       <summary>{t("mod.list", { count: muted.length })}</summary>
-      {muted.map((one) => (
-        <p key={one.user}>
-          <b>{one.name}</b>{" "}
-          <span class="soft">{one.until === null ? t("mod.forGood") : t("mod.until", { time: clockTime(one.until) })}</span>
-          <button type="button" class="tiny" data-testid="unmute" onClick={() => onUnmute(one.user)}>
-            {t("console.unmute")}
-          </button>
-        </p>
-      ))}
+      <div>
+        {muted.map((one) => (
+          <p key={one.user}>
+            <b>{one.name}</b>{" "}
+            <span class="soft">{one.until === null ? t("mod.forGood") : t("mod.until", { time: clockTime(one.until) })}</span>
+            <button type="button" class="tiny" data-testid="unmute" onClick={() => onUnmute(one.user)}>
+              {t("console.unmute")}
+            </button>
+          </p>
+        ))}
+      </div>
     </details>
   );
 }
@@ -142,7 +146,7 @@ const QUICK = ["mod.quick1", "mod.quick2", "mod.quick3", "mod.quick4"] as const;
 
 function Speak({ act }: { act: Act }) {
   const [text, setText] = useState("");
-  const input = useRef<HTMLInputElement>(null);
+  const [quick, setQuick] = useState(false);
   const say = async (message: string): Promise<void> => {
     if (message === "") return;
     setText("");
@@ -151,13 +155,15 @@ function Speak({ act }: { act: Act }) {
   };
   return (
     <div class="speak">
-      <div class="quick" role="group" aria-label={t("mod.quick")}>
-        {QUICK.map((key) => (
-          <button type="button" class="chip" key={key} data-testid="quick-reply" onClick={() => void say(t(key))}>
-            {t(key)}
-          </button>
-        ))}
-      </div>
+      {quick && (
+        <div class="quick" role="group" aria-label={t("mod.quick")}>
+          {QUICK.map((key) => (
+            <button type="button" class="chip" key={key} data-testid="quick-reply" onClick={() => void say(t(key))}>
+              {t(key)}
+            </button>
+          ))}
+        </div>
+      )}
       <form
         class="restock"
         onSubmit={(event) => {
@@ -165,6 +171,16 @@ function Speak({ act }: { act: Act }) {
           void say(text.trim());
         }}
       >
+        <button
+          type="button"
+          class="round small"
+          aria-label={t("mod.quick")}
+          aria-expanded={quick}
+          data-testid="quick-replies"
+          onClick={() => setQuick(!quick)}
+        >
+          <Icon name="bolt" />
+        </button>
         <input
           type="text"
           maxLength={200}
@@ -172,7 +188,6 @@ function Speak({ act }: { act: Act }) {
           aria-label={t("chat.placeholder")}
           placeholder={t("chat.placeholder")}
           data-testid="desk-chat-input"
-          ref={input}
           value={text}
           onInput={(event) => setText(event.currentTarget.value)}
         />
