@@ -191,7 +191,8 @@ def test_a_sale_is_previewed_scheduled_cancelled_and_done_again(room: str, open_
     form.get_by_test_id("sale-price").fill("6")
     form.get_by_test_id("sale-stock").fill("5")
     expect(form.get_by_test_id("problem-price")).to_have_text("40% off")
-    expect(form.get_by_test_id("sale-plan")).to_contain_text("In 30 s, for 1 min: 5 × “Cup” at ¥6 instead of ¥10")
+    plan = "In 30 s, for 1 min: 5 × “Cup” at ¥6 instead of ¥10"
+    expect(form.get_by_test_id("sale-plan")).to_contain_text(plan)
     preview = form.get_by_test_id("sale-preview")
     expect(preview.get_by_test_id("flash")).to_have_attribute("data-window", "before")
     expect(preview.get_by_test_id("flash")).to_contain_text("¥6")
