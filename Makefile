@@ -19,12 +19,13 @@ FAULTS ?=
 BUYERS ?=
 DATABASE ?=
 
-# Tests: JOBS files at a time, but those with a browser, whose loop others stumble over, and benchmarks.
+# Tests: JOBS files at a time. Those with a browser, whose loop others stumble over, have a run of their
+# own; benchmarks have the machine to themselves.
 JOBS ?= 2
 ALONE := tests/browser tests/loadtest_bench
 
 .DEFAULT_GOAL := help
-.PHONY: help install pages demo test conformance check documents bench bench-all stress chaos clean
+.PHONY: help install pages demo test gallery conformance check documents bench bench-all stress chaos clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,7 +52,11 @@ test: $(STAMP) pages ## Run every test
 	else echo "redis-server is not installed: the store's rules are tested on the embedded Valkey alone"; fi
 	@$(BIN)/python -m tests.conformance.suite
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(addprefix --ignore=,$(ALONE))
-	@$(BIN)/python -m pytest $(ALONE)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/browser
+	@$(BIN)/python -m pytest tests/loadtest_bench
+
+gallery: $(STAMP) pages ## Pictures of every state of the pages in build/gallery, and the documentation's anew (needs Chromium)
+	@$(BIN)/python -m tests.browser.gallery --docs
 
 conformance: $(STAMP) ## Every case of the Autobahn test suite (needs a Python 2.7; a quarter of an hour)
 	@$(BIN)/python -m tests.conformance.suite --all
