@@ -1,4 +1,5 @@
-"""Builds the compiled sender where there is a C compiler; without one Miaodan is pure Python.
+"""Builds the pages into a wheel, and the compiled sender where there is a C compiler; without one Miaodan
+is pure Python.
 
 A hatch build hook: it runs for a wheel and for an editable installation alike.
 """
@@ -28,6 +29,8 @@ class NativeHook(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         root = Path(self.root)
+        if version != "editable":
+            build_pages(root)
         if not compiled(root / FOLDER / "sender.c", root / LIBRARY):
             (root / LIBRARY).unlink(missing_ok=True)
             self.app.display_warning("No C compiler: frames will be sent by the pure Python sender.")
@@ -37,6 +40,14 @@ class NativeHook(BuildHookInterface[Any]):
             build_data["pure_python"] = False
             platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
             build_data["tag"] = f"py3-none-{platform}"
+
+
+def build_pages(root: Path) -> None:
+    """`server/web/dist`, unless it is up to date. Raises RuntimeError: a wheel without pages is none."""
+    command = [sys.executable, str(root / "server" / "web" / "build.py"), "--no-install-node"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"no wheel without the pages. {done.stdout}{done.stderr}")
 
 
 def compiled(source: Path, target: Path) -> bool:

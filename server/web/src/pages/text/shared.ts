@@ -9,7 +9,7 @@ export const en = {
   "demo.close": "Hide the demo notice",
 
   "lang.switch": "中文",
-  "lang.label": "Switch to Chinese",
+  "lang.label": "中文, switch to Chinese",
 
   "theme.dark": "Switch to dark",
   "theme.light": "Switch to light",
@@ -108,7 +108,7 @@ export const zh: Record<keyof typeof en, string> = {
   "demo.close": "隐藏演示提示",
 
   "lang.switch": "English",
-  "lang.label": "切换到英文",
+  "lang.label": "English，切换到英文",
 
   "theme.dark": "切换到深色",
   "theme.light": "切换到浅色",
