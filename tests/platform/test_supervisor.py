@@ -129,6 +129,7 @@ async def test_a_command_that_is_not_there_is_tried_again(diary: Diary) -> None:
     with structlog.testing.capture_logs() as logs:
         async with supervised([diary.program("a")], [missing]):
             await diary.until(lambda: sum(line["event"] == "died" for line in logs) >= 2)
+            await diary.until(lambda: diary.lines() == ["a started"])
     assert diary.lines() == ["a started", "a stopped"]
 
 
