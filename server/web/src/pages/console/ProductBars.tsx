@@ -82,7 +82,7 @@ export function ProductBars(props: {
 function Bar({ sold, held, left }: { sold: number; held: number; left: number }) {
   const all = Math.max(1, sold + held + left);
   return (
-    <svg class="stock-bar" viewBox={`0 0 ${all} 1`} preserveAspectRatio="none" aria-hidden="true">
+    <svg class="sold-bar" viewBox={`0 0 ${all} 1`} preserveAspectRatio="none" aria-hidden="true">
       <rect class="left" width={all} height="1" />
       <rect class="held" width={sold + held} height="1" />
       <rect class="sold" width={sold} height="1" />
