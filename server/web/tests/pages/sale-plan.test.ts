@@ -122,7 +122,7 @@ test("the sentence says what will happen", () => {
     "Now, for 1 min: 8 × “Tea” at ¥10. Nothing stays on the shelf meanwhile; what is not sold goes back to it. Buyers have 1 min to pay.",
   );
   setLang("zh");
-  expect(say({})).toContain("30 秒后开始，持续 1 分钟：5 件“Tea”，原价 ¥10，秒杀价 ¥6（直降 40%）。每人限购 1 件。");
+  expect(say({})).toContain("30 秒后开始，持续 1 分钟：5 件“Tea”，原价 ¥10，秒杀价 ¥6（降 40%）。每人限购 1 件。");
   setLang("en");
 });
 

@@ -16,7 +16,7 @@ export function StockBar(props: { available: number; total: number; limit: numbe
       {percent !== null && (
         <span class="stock-bar" aria-hidden="true" data-testid="stock-bar" data-percent={percent}>
           <i style={{ width: `${percent === 0 ? 0 : Math.max(percent, 6)}%` }} />
-          <b>{t("stock.taken", { percent })}</b>
+          {percent > 0 && <b>{t("stock.taken", { percent })}</b>}
         </span>
       )}
       <p class="soft stock" data-testid={props.testId ?? "stock"} data-available={available}>

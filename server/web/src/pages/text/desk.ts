@@ -146,7 +146,7 @@ export const zh: Record<keyof typeof en, string> = {
   "end.sure": "结束直播",
 
   "figures.orders": "订单/秒",
-  "figures.paid": "已付",
+  "figures.paid": "已支付",
   "figures.left": "剩余",
   "figures.view": "显示的数据",
   "figures.charts": "趋势",

@@ -159,7 +159,7 @@ export const zh: Record<keyof typeof en, string> = {
   "chat.mutedUntil": "禁言至 {time}",
   "chat.skipped": "另有 {count} 条弹幕",
   "chat.host": "主播",
-  "chat.moderator": "管理",
+  "chat.moderator": "房管",
 
   like: "点赞",
 
@@ -177,8 +177,8 @@ export const zh: Record<keyof typeof en, string> = {
   "buy.placing": "下单中…",
   "buy.paid": "已支付",
   "buy.paidLong": "抢到了！已支付 {amount}",
-  "buy.held": "已锁定",
-  "buy.heldLong": "库存已锁定，请在 {time} 内支付",
+  "buy.held": "已下单，待付款",
+  "buy.heldLong": "已下单，请在 {time} 内支付",
   "buy.payingLong": "支付处理中…",
   "buy.more": "再买一件",
   "buy.limit": "已达限购",
@@ -192,7 +192,7 @@ export const zh: Record<keyof typeof en, string> = {
   "buy.plus": "加一件",
   "buy.total": "合计",
   "buy.pay": "支付 {amount}",
-  "buy.hold": "先锁定后支付",
+  "buy.hold": "先下单，稍后付款",
 
   "sale.title": "限时秒杀",
   "sale.startsIn": "距开始",
@@ -232,8 +232,8 @@ export const zh: Record<keyof typeof en, string> = {
   "trouble.yours": "您的订单",
   "trouble.failed": "“{title}”支付未成功，没有扣款，可在“我的订单”中重新支付。",
   "trouble.failedOver": "“{title}”支付未成功，没有扣款。",
-  "trouble.sold_out": "“{title}”的付款来得太晚，商品已售完。{amount} 会自动退还给您。",
-  "trouble.limit_exceeded": "“{title}”的付款来得太晚，且您已达限购。{amount} 会自动退还给您。",
+  "trouble.sold_out": "“{title}”的付款超时到账，商品已售完。{amount} 会自动退还给您。",
+  "trouble.limit_exceeded": "“{title}”的付款超时到账，且您已达限购。{amount} 会自动退还给您。",
   "trouble.other": "“{title}”有一笔付款无法使用。{amount} 会自动退还给您。",
   "trouble.otherNoAmount": "“{title}”有一笔付款无法使用，款项会自动退还给您。",
 };

@@ -140,7 +140,7 @@ export const zh: Record<keyof typeof en, string> = {
   "gone.noRoomHelp": "请检查链接，或选择正在直播的房间。",
   "gone.kicked": "您已被移出直播间",
   "gone.kickedReason": "原因：{reason}",
-  "gone.kickedHelp": "您被主播或管理员移出，暂时不能再进入。",
+  "gone.kickedHelp": "您被主播或房管移出，暂时不能再进入。",
   "gone.badTokenHelp": "请重新登录后继续。",
   "gone.forbiddenHelp": "该直播间需要登录，或仅对部分用户开放。",
   "gone.replacedHelp": "您在太多窗口同时观看，较新的窗口会继续播放。",
