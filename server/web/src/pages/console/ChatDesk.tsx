@@ -20,6 +20,7 @@ export function ChatDesk({ client, act }: { client: RoomClient; act: Act }) {
   const [follow, setFollow] = useState(true);
   const [unread, setUnread] = useState(0);
   const following = useRef(true);
+  const wasAt = useRef(0);
   const log = useChat(client, () => {
     if (!following.current) setUnread((count) => count + 1);
   });
@@ -86,7 +87,10 @@ export function ChatDesk({ client, act }: { client: RoomClient; act: Act }) {
         aria-label={t("console.chat")}
         onScroll={(event) => {
           const box = event.currentTarget;
-          turn(box.scrollHeight - box.scrollTop - box.clientHeight < FOLLOW_PX);
+          const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < FOLLOW_PX;
+          // A message that came in between also makes the end far: only who scrolled back reads.
+          if (atEnd || box.scrollTop < wasAt.current) turn(atEnd);
+          wasAt.current = box.scrollTop;
         }}
       >
         {log.lines.map((line) => (

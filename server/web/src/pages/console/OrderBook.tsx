@@ -67,8 +67,18 @@ export function OrderBook(props: { act: Act; room: string; token: string; produc
     <section class="card" data-testid="order-book">
       <header class="book-head">
         <h2>{t("book")}</h2>
+        <input
+          type="search"
+          autocomplete="off"
+          spellcheck={false}
+          aria-label={t("book.search")}
+          placeholder={t("book.search")}
+          data-testid="book-search"
+          value={text}
+          onInput={(event) => setText(event.currentTarget.value)}
+        />
         <label>
-          <span class="soft">{t("book.show")}</span>
+          <span class="unseen">{t("book.show")}</span>
           <select
             data-testid="book-filter"
             value={feed.status ?? ""}
@@ -84,23 +94,6 @@ export function OrderBook(props: { act: Act; room: string; token: string; produc
           </select>
         </label>
       </header>
-      <div class="book-tools">
-        <input
-          type="search"
-          autocomplete="off"
-          spellcheck={false}
-          aria-label={t("book.search")}
-          placeholder={t("book.search")}
-          data-testid="book-search"
-          value={text}
-          onInput={(event) => setText(event.currentTarget.value)}
-        />
-        <ShipAll
-          act={props.act}
-          orders={(orders ?? []).filter((order) => order.status === "paid" && !feed.settling(order))}
-          onShipped={(order) => feed.done(order)}
-        />
-      </div>
       {feed.failed && (
         <p class="hint book-failed" role="status" data-testid="book-failed">
           {t("book.failed")}
@@ -126,6 +119,13 @@ export function OrderBook(props: { act: Act; room: string; token: string; produc
           {orders.map(line)}
         </ol>
       )}
+      <div class="book-tools">
+        <ShipAll
+          act={props.act}
+          orders={(orders ?? []).filter((order) => order.status === "paid" && !feed.settling(order))}
+          onShipped={(order) => feed.done(order)}
+        />
+      </div>
       {sum.count > 0 && currency !== undefined && (
         <p class="soft book-sum" data-testid="book-sum">
           {t("book.sum", { count: sum.count, amount: money(sum.money, currency) })}

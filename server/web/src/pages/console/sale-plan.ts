@@ -62,9 +62,9 @@ function readMoment(reading: Reading<SaleName>, text: string, now: number): numb
   return at;
 }
 
-/** How much less `price` is than `was`, in whole per cent; 0 where it is not less. Never rounded up to what it is not. */
+/** How much less `price` is than `was`, in whole per cent as the viewers' card rounds it (see `offer.ts`); 0 where it is not less. */
 export function percentOff(price: number, was: number): number {
-  return was > 0 && price < was ? Math.floor((100 * (was - price)) / was) : 0;
+  return was > 0 && price < was ? Math.min(99, Math.round(100 * (1 - price / was))) : 0;
 }
 
 /** Whole seconds as people say them: 90 s is "1 min 30 s". */
