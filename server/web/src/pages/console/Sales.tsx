@@ -8,8 +8,8 @@ import { t } from "../shared/i18n.js";
 import { SureButton } from "../shared/parts.js";
 import type { Act } from "./act.js";
 import { draftOf } from "./draft.js";
-import { StockBar } from "./StockBar.js";
 import { again, EMPTY_SALE, percentOff, type SaleUnits, type SaleValues, unitsOf } from "./sale-plan.js";
+import { UnitsBar } from "./UnitsBar.js";
 
 /** Past sales shown at first. */
 const PAST = 4;
@@ -116,7 +116,7 @@ function Units(props: { units: SaleUnits | null; product: Product | undefined; s
   if (!props.over) told.push(t("stock.left", { count: units.left }));
   return (
     <>
-      <StockBar available={props.over ? units.back : units.left} held={units.held} sold={units.sold} />
+      <UnitsBar available={props.over ? units.back : units.left} held={units.held} sold={units.sold} />
       <p class="sale-units" data-testid="sale-units">
         {told.join(" · ")}
       </p>

@@ -11,8 +11,8 @@ import { ProductPicture } from "../shared/pictures.js";
 import type { Act } from "./act.js";
 import { EditProduct } from "./EditProduct.js";
 import { Restock } from "./Restock.js";
-import { StockBar } from "./StockBar.js";
 import type { Sorting } from "./sorting.js";
+import { UnitsBar } from "./UnitsBar.js";
 
 interface Props {
   act: Act;
@@ -78,7 +78,7 @@ export function ShelfRow(props: Props) {
         </p>
       </div>
       <div class="desk-stock">
-        <StockBar available={product.available} held={held} sold={sold} />
+        <UnitsBar available={product.available} held={held} sold={sold} />
         <dl class="desk-counts">
           <div>
             <dt>{t("console.stock")}</dt>

@@ -2,11 +2,11 @@
 
 import { t } from "../shared/i18n.js";
 
-export function StockBar({ available, held, sold }: { available: number; held: number; sold: number }) {
+export function UnitsBar({ available, held, sold }: { available: number; held: number; sold: number }) {
   const all = available + held + sold;
   const share = (units: number): string => `${all === 0 ? 0 : (100 * units) / all}%`;
   return (
-    <div class="stock-bar" role="img" aria-label={t("goods.bar", { available, held, sold })}>
+    <div class="units-bar" role="img" aria-label={t("goods.bar", { available, held, sold })}>
       <span class="part-sold" style={{ width: share(sold) }} />
       <span class="part-held" style={{ width: share(held) }} />
     </div>
