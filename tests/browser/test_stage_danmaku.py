@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -22,6 +23,8 @@ pytestmark = pytest.mark.browser
 SENDERS = 10
 EACH = 250
 PER_SECOND = 500
+BUDGET = 0.9
+"""Of one processor for the page's process, at PER_SECOND."""
 
 # Gaps between frames of the page, ms, until they are taken.
 RECORD_FRAMES = """() => {
@@ -86,6 +89,17 @@ async def drain(socket: Any) -> None:
         pass
 
 
+def renderers_seconds() -> float:
+    """Processor time of the browser's page processes so far."""
+    total = 0.0
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):
+            if "--type=renderer" in child.cmdline():
+                times = child.cpu_times()
+                total += times.user + times.system
+    return total
+
+
 def take_gaps(page: Page) -> list[float]:
     gaps: list[float] = page.evaluate(
         "() => { const gaps = window.frameGaps; window.frameGaps = null; return gaps; }"
@@ -113,6 +127,7 @@ def test_hundreds_a_second_do_not_stop_the_page(server: LiveServer, open_page: O
     calm = take_gaps(page)
 
     before = page.evaluate(COUNTED)
+    spent = renderers_seconds()
     page.evaluate(RECORD_FRAMES)
     started = page.evaluate("performance.now()")
     with ThreadPoolExecutor(1) as thread:
@@ -120,6 +135,7 @@ def test_hundreds_a_second_do_not_stop_the_page(server: LiveServer, open_page: O
         page.wait_for_function(f"() => ({COUNTED})() >= {before + SENDERS * EACH * 0.95}", timeout=60_000)
         seconds = (page.evaluate("performance.now()") - started) / 1_000
         busy = take_gaps(page)
+        spent = renderers_seconds() - spent
         sending.result(30)
 
     typical, worst = busy[len(busy) // 2], busy[int(len(busy) * 0.95)]
@@ -129,14 +145,18 @@ def test_hundreds_a_second_do_not_stop_the_page(server: LiveServer, open_page: O
     print(
         f"\n{SENDERS * EACH / seconds:.0f} danmaku/s for {seconds:.1f} s: frame gap median {typical:.1f} ms"
         f" (calm {base:.1f}), p95 {worst:.1f}, late frames {late:.0%},"
+        f" {spent / (SENDERS * EACH) * 1_000:.2f} ms of processor each,"
         f" flown {layer.get_attribute('data-flown')}, dropped {dropped}"
     )
-    # Half of the frames come nearly as on a calm page: senders and server share its cores.
-    assert typical <= max(3 * base, 50)
+    # What the page itself takes of a processor, whoever else wants it: room for all its frames at this rate.
+    assert spent / (SENDERS * EACH) * PER_SECOND <= BUDGET
+    # How many frames it got depends on senders, server and whatever else runs here; it never stood still.
+    assert typical <= max(20 * base, 500)
+    assert max(busy) <= 5_000
     assert dropped > 0
     assert int(layer.get_attribute("data-sprites") or 0) <= 160
     # The list has its bound, and the page still answers.
-    assert page.get_by_test_id("chat-line").count() <= 100
+    assert page.get_by_test_id("chat-line").count() <= 60
     say(page, "still here")
     expect(page.get_by_test_id("chat-line").last).to_contain_text("still here")
 
@@ -161,6 +181,7 @@ def test_switched_off_it_stays_off(server: LiveServer, open_page: OpenPage) -> N
     toggle.click()
     expect(toggle).to_have_attribute("aria-pressed", "false")
     page.reload()
+    expect(page.get_by_test_id("room")).to_be_visible()
     expect(toggle).to_have_attribute("aria-pressed", "false")
     say_as(server, room, "ann", "nobody sees it fly")
     expect(page.get_by_test_id("chat-line")).to_contain_text("nobody sees it fly")
@@ -174,6 +195,7 @@ def test_nothing_flies_where_little_motion_is_wanted(server: LiveServer, open_pa
     room = live_room(server, "still")
     page = open_page(f"/live/{room}", phone=True)
     page.emulate_media(reduced_motion="reduce")
+    expect(page.get_by_test_id("room")).to_be_visible()
     say_as(server, room, "ann", "read me in the list")
     expect(page.get_by_test_id("chat-line")).to_contain_text("read me in the list")
     assert page.get_by_test_id("danmaku-layer").get_attribute("data-flown") in (None, "0")

@@ -10,7 +10,7 @@ import { Icon } from "../shared/icons.js";
 /** How far from its end the list may be and still follow new lines. */
 const FOLLOW_PX = 60;
 /** More lines are not in the document. */
-const SHOWN = 100;
+const SHOWN = 60;
 
 function Line({ line, own }: { line: ChatLine; own: boolean }) {
   const role = line.user.role;

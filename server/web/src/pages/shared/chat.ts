@@ -4,8 +4,10 @@ import type { Danmaku, RoomClient } from "@miaodan/client";
 import { useEffect, useMemo, useState } from "preact/hooks";
 
 const LIMIT = 200;
-/** However fast they come, the list is drawn this often at most. */
+/** The list is drawn this often at most; more seldom where so many came that nobody reads them all. */
 const DRAW_EVERY_MS = 100;
+const DRAW_MANY_EVERY_MS = 400;
+const MANY = 12;
 
 export interface ChatLine extends Danmaku {
   recalled: boolean;
@@ -38,13 +40,17 @@ export function useChat(client: RoomClient, onShown?: (danmaku: Danmaku) => void
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let drawnAt = 0;
+    let drawn = 0;
+    let many = false;
     const now = (): void => {
       timer = undefined;
       drawnAt = performance.now();
+      many = log.total - drawn > MANY;
+      drawn = log.total;
       draw((count) => count + 1);
     };
     const again = (): void => {
-      timer ??= setTimeout(now, Math.max(0, DRAW_EVERY_MS - (performance.now() - drawnAt)));
+      timer ??= setTimeout(now, Math.max(0, (many ? DRAW_MANY_EVERY_MS : DRAW_EVERY_MS) - (performance.now() - drawnAt)));
     };
     const offs = [
       client.on("danmaku", (danmaku) => {
