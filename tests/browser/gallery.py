@@ -135,7 +135,7 @@ class Gallery:
         with self._studio.state("paid"):
             for one in self._visitors:
                 one.page.get_by_test_id("flash-buy").click()
-                expect(one.page.locator('[data-testid="outcome"][data-status="paid"]')).to_be_visible()
+                expect(one.page.locator('[data-testid="outcome"][data-status="paid"]').first).to_be_visible()
             self._shoot("paid")
         with self._studio.state("limit"):
             self._reload()
@@ -171,7 +171,9 @@ class Gallery:
             for one in self._visitors:
                 shelf_item(one.page, self._goods[2]["sku"]).get_by_test_id("buy").click()
                 one.page.get_by_test_id("hold").click()
-                expect(one.page.locator('[data-testid="outcome"][data-status="reserved"]')).to_be_attached()
+                expect(
+                    one.page.locator('[data-testid="outcome"][data-status="reserved"]').first
+                ).to_be_attached()
             self._reload()
             for one in self._visitors:
                 open_orders(one.page)
@@ -190,6 +192,9 @@ class Gallery:
                 expect(one.page.get_by_test_id("room")).to_have_attribute("data-status", "paused")
             self._shoot("paused")
         self._direct("room.start")
+        self._reload()
+        for one in self._visitors:
+            expect(one.page.get_by_test_id("room")).to_have_attribute("data-status", "live")
 
     def _paid_by(self, users: set[str]) -> list[str]:
         orders = self._server.ledger_orders(ROOM)
@@ -238,7 +243,8 @@ class Gallery:
 
     def _end(self) -> None:
         with self._studio.state("kicked"):
-            last = self._visitors.pop()
+            last = self._studio.visit(f"{self._server.url}/live/{ROOM}", self._looks[0])
+            expect(last.page.get_by_test_id("chat-input")).to_be_visible()
             self._direct("viewer.kick", user=last.user, reason="advertising")
             expect(last.page.get_by_test_id("gone")).to_be_visible()
             self._studio.shoot("viewer-kicked", last)
@@ -255,7 +261,7 @@ def crowd(server: LiveServer) -> Iterator[None]:
     """Viewers who talk and like."""
     command = ["-m", "client_sim", "--url", server.url, "--room", ROOM, "--seconds", "0"]
     command += ["--token-key", str(server.data_dir / "token.key"), "--viewers", "30", "--buyers", "0"]
-    command += ["--danmaku-rate", "3", "--like-rate", "4"]
+    command += ["--danmaku-rate", "2", "--like-rate", "4"]
     process = subprocess.Popen(
         [sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

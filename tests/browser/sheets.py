@@ -8,10 +8,10 @@ from pathlib import Path
 from PIL import Image
 
 LARGEST_BYTES = 1_200_000
-QUALITY = 72
+QUALITY = 46
 GAP = 12
-PHONE_WIDTH = 300
-DESK_WIDTH = 900
+PHONE_WIDTH = 270
+DESK_WIDTH = 860
 PHONES = ("zh-dark-phone", "zh-light-phone", "en-dark-phone", "en-light-phone")
 TWO_PHONES = ("zh-dark-phone", "en-light-phone")
 DESK = ("zh-dark-desktop",)
