@@ -32,7 +32,7 @@ class Goods:
         """As a host mounts it."""
         return ProductInput(
             sku=self.sku,
-            title=f"{self.chinese} · {self.english}",
+            title=f"{self.chinese} {self.english}",
             price=self.price,
             list_price=self.list_price,
             stock=self.stock,
@@ -71,10 +71,10 @@ _HEADPHONES = (
 _LAMP = "M162 100h76l32 88H130zM192 188h16v38h-16zM152 226h96v14h-96z"
 
 CATALOGUE = (
-    Goods("SERUM-30", "山茶花焕亮精华", "Camellia Serum", _DROP, ("f9a8c9", "c2185b"), 16_900, 25_900, 400),
-    Goods("RUNNER-01", "云感跑鞋", "Cloud Runner", _SHOE, ("7dd3fc", "1d4ed8"), 39_900, 59_900, 300),
-    Goods("TEA-100", "明前龙井", "First-Flush Longjing", _CUP, ("bef264", "3f6212"), 12_800, 19_800, 500),
-    Goods("SCARF-02", "桑蚕丝方巾", "Mulberry Silk Scarf", _SCARF, ("fdba74", "b91c1c"), 26_800, 42_800, 250),
-    Goods("BUDS-PRO", "降噪耳机", "Quiet Earbuds", _HEADPHONES, ("a5b4fc", "312e81"), 32_900, 49_900, 300),
-    Goods("LAMP-05", "琉璃香薰灯", "Aroma Night Lamp", _LAMP, ("fde68a", "92400e"), 9_900, 15_900, 600),
+    Goods("SERUM-30", "山茶花精华", "Camellia", _DROP, ("f9a8c9", "c2185b"), 16_900, 25_900, 400),
+    Goods("RUNNER-01", "云感跑鞋", "Runner", _SHOE, ("7dd3fc", "1d4ed8"), 39_900, 59_900, 300),
+    Goods("TEA-100", "明前龙井", "Longjing", _CUP, ("bef264", "3f6212"), 12_800, 19_800, 500),
+    Goods("SCARF-02", "真丝方巾", "Silk Scarf", _SCARF, ("fdba74", "b91c1c"), 26_800, 42_800, 250),
+    Goods("BUDS-PRO", "降噪耳机", "Earbuds", _HEADPHONES, ("a5b4fc", "312e81"), 32_900, 49_900, 300),
+    Goods("LAMP-05", "香薰夜灯", "Aroma Lamp", _LAMP, ("fde68a", "92400e"), 9_900, 15_900, 600),
 )

@@ -22,9 +22,9 @@ from schemas.commands import (
 )
 
 ANNOUNCEMENTS = (
-    "欢迎来到秒单直播间！关注主播不迷路 · Welcome, a flash sale every 45 seconds",
-    "整点秒杀，手快有手慢无 · One per person, be quick at zero",
-    "今日下单全场包邮，七天无理由 · Free shipping today",
+    "欢迎来到秒单直播间，每 45 秒一场秒杀 · Welcome, a flash sale every 45 seconds",
+    "归零开抢，每人限购一件 · Opens at zero, one per person",
+    "今日全场包邮，七天无理由退货 · Free shipping, 7-day returns today",
 )
 AGAIN_MS = 5_000
 """A step that took no effect is tried again after this long."""

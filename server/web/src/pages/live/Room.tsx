@@ -170,7 +170,8 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
           muted={silent}
           onState={setVideo}
           poster={
-            <Poster name={room.id} title={room.title}>
+            // No sign on the wall where danmaku fly before it.
+            <Poster name={room.id} title={viewing.danmaku ? "" : room.title}>
               {pinned !== undefined && <ProductPicture title={pinned.title} sku={pinned.sku} image={pinned.image} />}
             </Poster>
           }

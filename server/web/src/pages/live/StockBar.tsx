@@ -3,6 +3,9 @@
 import { t } from "../shared/i18n.js";
 import { taken } from "./offer.js";
 
+/** Below this the bar stays empty: a sliver under its word looks like a stain. */
+const DRAWN_PERCENT = 5;
+
 export function StockBar(props: { available: number; total: number; limit: number | null; mine?: number; testId?: string }) {
   const { available, total, limit, mine = 0 } = props;
   const { percent, urgent } = taken(available, total);
@@ -15,8 +18,8 @@ export function StockBar(props: { available: number; total: number; limit: numbe
     <div class={`stock-told${urgent ? " urgent" : ""}`}>
       {percent !== null && (
         <span class="stock-bar" aria-hidden="true" data-testid="stock-bar" data-percent={percent}>
-          <i style={{ width: `${percent === 0 ? 0 : Math.max(percent, 6)}%` }} />
-          {percent > 0 && <b>{t("stock.taken", { percent })}</b>}
+          <i style={{ width: `${percent < DRAWN_PERCENT ? 0 : percent}%` }} />
+          {percent >= DRAWN_PERCENT && <b>{t("stock.taken", { percent })}</b>}
         </span>
       )}
       <p class="soft stock" data-testid={props.testId ?? "stock"} data-available={available}>
