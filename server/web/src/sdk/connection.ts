@@ -26,6 +26,8 @@ import {
 
 /** A connection that lived this long was a good one: the next loss starts the backoff anew. */
 const STABLE_MS = 5_000;
+/** What the client says of itself; no event from the wire may pass for one. */
+const OWN_EVENTS: ReadonlySet<string> = new Set(["status", "change"]);
 /** Timers hold 31 bits. */
 const LONGEST_ADVICE_MS = 86_400_000;
 
@@ -204,7 +206,13 @@ export abstract class Connection extends Emitter<ClientEvents> {
     if (this.welcomed) this.socket?.alive();
     for (const event of events) {
       if (this.socket === null) return;
-      this.hear(event);
+      try {
+        this.hear(event);
+      } catch {
+        // Listeners are heard out by `emit`: what was thrown here is an event of another shape than the contract's.
+        this.onLost(null, "unreadable");
+        return;
+      }
     }
     this.heartbeat.heard();
     this.emit("change", undefined);
@@ -225,7 +233,7 @@ export abstract class Connection extends Emitter<ClientEvents> {
       const answers = event.type === "order.accepted" || event.type === "danmaku.accepted" || event.type === "done";
       if (answers || event.type === "error") this.pending.settle(event);
     }
-    this.emit(event.type, event as never);
+    if (!OWN_EVENTS.has(event.type)) this.emit(event.type, event as never);
   }
 
   private welcome(event: Welcome): void {
@@ -293,6 +301,6 @@ export abstract class Connection extends Emitter<ClientEvents> {
   }
 }
 
-function advice(retryAfterMs: number | undefined): number {
-  return Math.min(LONGEST_ADVICE_MS, Math.max(0, retryAfterMs ?? 0));
+function advice(retryAfterMs: unknown): number {
+  return Number.isFinite(retryAfterMs) ? Math.min(LONGEST_ADVICE_MS, Math.max(0, retryAfterMs as number)) : 0;
 }

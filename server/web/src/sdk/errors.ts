@@ -29,7 +29,7 @@ export class CommandError extends MiaodanError {
     super(event.message);
     this.code = event.code;
     this.field = event.field ?? null;
-    this.retryAfterMs = event.retry_after_ms ?? null;
+    this.retryAfterMs = Number.isFinite(event.retry_after_ms) ? (event.retry_after_ms as number) : null;
     this.order = event.order ?? null;
   }
 }

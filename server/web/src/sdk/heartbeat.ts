@@ -8,6 +8,10 @@
 const BURST = 5;
 const BURST_GAP_MS = 120;
 const SHORTEST_MS = 1_000;
+/** Beyond 31 bits a timer fires at once. */
+const LONGEST_MS = 3_600_000;
+/** Where the server named none that can be kept. */
+const USUAL_MS = 25_000;
 
 export class Heartbeat {
   private heartbeatMs = 0;
@@ -22,7 +26,8 @@ export class Heartbeat {
 
   /** `heartbeatMs`: how long the server puts up with silence. */
   start(heartbeatMs: number): void {
-    this.heartbeatMs = Math.max(SHORTEST_MS, heartbeatMs);
+    const wanted = Number.isFinite(heartbeatMs) ? heartbeatMs : USUAL_MS;
+    this.heartbeatMs = Math.min(LONGEST_MS, Math.max(SHORTEST_MS, wanted));
     this.beat(BURST);
   }
 

@@ -24,8 +24,8 @@ export class Replica {
   sequenced(event: SequencedEvent): "applied" | "seen" | "gap" {
     if (event.seq <= this.seq) return "seen";
     if (event.seq !== this.seq + 1) return "gap";
-    this.seq = event.seq;
     this.state(event);
+    this.seq = event.seq;
     return "applied";
   }
 

@@ -82,11 +82,16 @@ function applyState(room: RoomSnapshot, event: RoomState): RoomSnapshot {
   if (event.online != null) next.online = event.online;
   if (event.likes != null) next.likes = event.likes;
   if (event.stock != null || event.total != null) {
-    const units = (key: string): Units => ({ available: event.stock?.[key], total: event.total?.[key] });
+    const units = (key: string): Units => ({ available: told(event.stock, key), total: told(event.total, key) });
     next.products = room.products.map((product) => withUnits(product, units(product.sku)));
     next.sales = room.sales.map((sale) => withUnits(sale, units(sale.sale)));
   }
   return next;
+}
+
+/** A product may be called `constructor`: what every object inherits was not told. */
+function told(numbers: Readonly<Record<string, number>> | null | undefined, key: string): number | undefined {
+  return numbers != null && Object.hasOwn(numbers, key) ? numbers[key] : undefined;
 }
 
 interface Units {

@@ -9,7 +9,7 @@ export type Values<K extends string> = Record<K, string>;
 /** What is wrong, by field name. */
 export type Problems<K extends string> = Partial<Record<K, string>>;
 
-export const SKU = /^[A-Za-z0-9._:-]{1,64}$/;
+export const SKU = /^(?!__proto__$)[A-Za-z0-9._:-]{1,64}$/;
 /** Sales have such ids; the server takes them for no product. */
 const SALE_ID = /^s[0-9a-f]{32}$/;
 const MOST_MONEY = 10 ** 10;
