@@ -18,7 +18,8 @@ MAX_SAFE_INTEGER = 2**53 - 1
 # `$` alone also matches before a final newline in Python; in a browser's regex the tail is a no-op.
 Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$(?!\n)", description="A room's or a sale's id.")]
 Sku = Annotated[
-    str, Meta(pattern=r"^(?!__proto__$)[A-Za-z0-9._:-]{1,64}$(?!\n)", description="A product's id in its room.")
+    str,
+    Meta(pattern=r"^(?!__proto__$)[A-Za-z0-9._:-]{1,64}$(?!\n)", description="A product's id in its room."),
 ]
 UserId = Annotated[str, Meta(min_length=1, max_length=128, description="A user's id (`sub`).")]
 Money = Annotated[int, Meta(ge=0, le=10**10, description="Integer minor units of the currency.")]

@@ -44,3 +44,27 @@ def test_without_demo_mode_a_guest_watches_and_a_pasted_token_buys(
     shelf_item(page, "tea").get_by_test_id("buy").click()
     page.get_by_test_id("pay-now").click()
     expect(shelf_item(page, "tea").get_by_test_id("outcome")).to_have_attribute("data-status", "paid")
+
+
+def test_pages_work_in_a_browser_that_stores_nothing(
+    server: LiveServer, room: str, open_page: OpenPage
+) -> None:
+    """Blocked cookies, a sandboxed frame: reading the property itself throws."""
+    blocked = """for (const name of ["localStorage", "sessionStorage"]) {
+      const get = () => { throw new DOMException("denied", "SecurityError"); };
+      Object.defineProperty(window, name, { get });
+    }"""
+    console, viewer = open_page("/"), open_page("/", phone=True)
+    for page in (console, viewer):
+        page.add_init_script(blocked)
+        page.reload()
+        expect(page.get_by_role("heading", name="Live rooms")).to_be_visible()
+    console.goto(f"{server.url}/console/{room}")
+    go_live(console)
+    mount(console, "tea", "Tea", "10", 5)
+    viewer.goto(f"{server.url}/live/{room}")
+    viewer.get_by_test_id("demo-notice-close").click()
+    expect(viewer.get_by_test_id("demo-notice")).to_have_count(0)
+    shelf_item(viewer, "tea").get_by_test_id("buy").click()
+    viewer.get_by_test_id("pay-now").click()
+    expect(shelf_item(viewer, "tea").get_by_test_id("outcome")).to_have_attribute("data-status", "paid")

@@ -1,5 +1,6 @@
 /** What was typed and not yet sent: it outlives a closed drawer, a lost connection and a reload of the tab. */
 
+import { visitStorage } from "../shared/storage.js";
 import type { Values } from "./reading.js";
 
 const drafts = new Map<string, Draft<string>>();
@@ -70,7 +71,7 @@ export function draftOf<K extends string>(form: string, room: string, empty: Val
   const key = `miaodan.draft.${form}.${room}`;
   const known = drafts.get(key);
   if (known !== undefined) return known as unknown as Draft<K>;
-  const draft = new Draft<K>(key, empty, typeof sessionStorage === "undefined" ? null : sessionStorage);
+  const draft = new Draft<K>(key, empty, visitStorage());
   drafts.set(key, draft as unknown as Draft<string>);
   return draft;
 }

@@ -6,13 +6,18 @@ import { useDialog } from "./dialog.js";
 import type { EntryControl } from "./entry.js";
 import { currentLang, setLang, t } from "./i18n.js";
 import { Icon } from "./icons.js";
+import { visitStorage } from "./storage.js";
 import { setTheme, useTheme } from "./theme.js";
 
 const DEMO_SEEN = "miaodan.demo-notice";
 
+function demoSeen(): boolean {
+  return visitStorage()?.getItem(DEMO_SEEN) != null;
+}
+
 /** Says that this server hands out tokens, until the visitor waves it away for this visit. */
 export function DemoNotice() {
-  const [shown, setShown] = useState(() => sessionStorage.getItem(DEMO_SEEN) === null);
+  const [shown, setShown] = useState(() => !demoSeen());
   if (!shown) return null;
   return (
     <aside class="demo-notice" aria-label={t("demo.label")} data-testid="demo-notice">
@@ -22,8 +27,12 @@ export function DemoNotice() {
         aria-label={t("demo.close")}
         data-testid="demo-notice-close"
         onClick={() => {
-          sessionStorage.setItem(DEMO_SEEN, "seen");
           setShown(false);
+          try {
+            visitStorage()?.setItem(DEMO_SEEN, "seen");
+          } catch {
+            // A full storage: it is shown again on the next page.
+          }
         }}
       >
         <Icon name="close" />
