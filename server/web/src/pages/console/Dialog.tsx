@@ -20,7 +20,11 @@ export function Dialog(props: {
     const before = document.activeElement;
     const first = box.current?.querySelector<HTMLElement>("[data-first], .dialog-body :is(input, select, textarea)");
     (first ?? box.current)?.focus();
+    // The desk makes itself inert; the notice above it is no part of it.
+    const notice = document.querySelector(".demo-notice");
+    notice?.toggleAttribute("inert", true);
     return () => {
+      notice?.toggleAttribute("inert", false);
       // The desk is still inert while this is taken down.
       if (before instanceof HTMLElement) setTimeout(() => before.focus(), 0);
     };

@@ -100,7 +100,7 @@ export function ChatInput(props: ChatInputProps) {
         type="button"
         class="danmaku-toggle"
         aria-pressed={danmaku.on}
-        aria-label={t("danmaku.toggle")}
+        aria-label={`${t("danmaku.mark")} ${t("danmaku.toggle")}`}
         title={t(danmaku.on ? "danmaku.on" : "danmaku.off")}
         data-testid="danmaku-toggle"
         onClick={danmaku.toggle}

@@ -83,7 +83,7 @@ export function LikeButton(props: { client: RoomClient; disabled: boolean; heart
     <button
       type="button"
       class="round like"
-      aria-label={t("like")}
+      aria-label={`${t("like")} (${t("likes", { count: count(likes + own) })})`}
       data-testid="like"
       disabled={disabled}
       onClick={() => {

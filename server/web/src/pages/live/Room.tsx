@@ -188,7 +188,8 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
         )}
         <LinkBanner client={client} />
         <Interlude client={client} room={room} onOrders={guest ? null : () => open("orders")} />
-        <div class="foot">
+        {/* The key: what was the loading picture's place does not become the foot, and does not jump. */}
+        <div class="foot" key="foot">
           {!wide && (
             <div class="foot-chat">
               <Chat client={client} />
