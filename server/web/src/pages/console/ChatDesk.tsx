@@ -1,7 +1,7 @@
 /** The room's chat with what a host can do about a message or its sender. */
 
 import type { RoomClient } from "@miaodan/client";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import "../style/goods/chat.css";
 import { type ChatLine, useChat } from "../shared/chat.js";
 import { clockTime } from "../shared/format.js";
@@ -9,35 +9,40 @@ import { currentLang, t } from "../shared/i18n.js";
 import { Icon } from "../shared/icons.js";
 import type { Act } from "./act.js";
 import { ChatLineRow } from "./ChatLineRow.js";
+import { Follow } from "./follow.js";
 import { ModerateDialog } from "./ModerateDialog.js";
 import { type Lasting, type Muted, stillMuted, withMuted, withoutMuted } from "./moderation.js";
 
-/** Nearer to the end than this, in pixels, the list follows what comes. */
-const FOLLOW_PX = 60;
-
 export function ChatDesk({ client, act }: { client: RoomClient; act: Act }) {
   const list = useRef<HTMLUListElement>(null);
-  const [follow, setFollow] = useState(true);
+  const follow = useMemo(() => new Follow(), [client]);
+  const [follows, setFollows] = useState(true);
   const [unread, setUnread] = useState(0);
-  const following = useRef(true);
-  const wasAt = useRef(0);
   const log = useChat(client, () => {
-    if (!following.current) setUnread((count) => count + 1);
+    if (!follow.on) setUnread((count) => count + 1);
   });
   const [all, setMuted] = useState<readonly Muted[]>([]);
   const [asking, setAsking] = useState<{ kind: "mute" | "kick"; line: ChatLine } | null>(null);
   const muted = stillMuted(all, client.clock.now());
   const silent = new Set(muted.map((one) => one.user));
 
-  const turn = (on: boolean): void => {
-    if (following.current === on) return;
-    following.current = on;
-    setFollow(on);
-    if (on) setUnread(0);
+  const told = (): void => {
+    if (follow.on === follows) return;
+    setFollows(follow.on);
+    if (follow.on) setUnread(0);
   };
+  const reaches = (held = false): void => follow.reaches(performance.now(), held);
+  const toEnd = (): void => {
+    if (list.current !== null && follow.on) list.current.scrollTop = list.current.scrollHeight;
+  };
+  useLayoutEffect(toEnd, [log.lines, log.skipped, follows]);
+  // Also where the list got shorter, or was not to be seen until now.
   useEffect(() => {
-    if (list.current !== null && following.current) list.current.scrollTop = list.current.scrollHeight;
-  }, [log.lines, follow]);
+    if (list.current === null) return;
+    const watcher = new ResizeObserver(toEnd);
+    watcher.observe(list.current);
+    return () => watcher.disconnect();
+  }, [follow]);
 
   const unmute = async (user: string): Promise<void> => {
     if ((await act({ type: "viewer.unmute", user })) === null) setMuted((was) => withoutMuted(was, user));
@@ -85,12 +90,16 @@ export function ChatDesk({ client, act }: { client: RoomClient; act: Act }) {
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, by keyboard as well
         tabIndex={0}
         aria-label={t("console.chat")}
+        class={follows ? "" : "reading"}
+        onWheel={() => reaches()}
+        onTouchMove={() => reaches()}
+        onKeyDown={() => reaches()}
+        onPointerDown={(event) => {
+          if (event.target === event.currentTarget) reaches(true);
+        }}
         onScroll={(event) => {
-          const box = event.currentTarget;
-          const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < FOLLOW_PX;
-          // A message that came in between also makes the end far: only who scrolled back reads.
-          if (atEnd || box.scrollTop < wasAt.current) turn(atEnd);
-          wasAt.current = box.scrollTop;
+          follow.scrolled(event.currentTarget, performance.now());
+          told();
         }}
       >
         {log.lines.map((line) => (
@@ -109,12 +118,20 @@ export function ChatDesk({ client, act }: { client: RoomClient; act: Act }) {
           </li>
         )}
       </ul>
-      {!follow && (
-        <button type="button" class="chip follow" data-testid="chat-follow" onClick={() => turn(true)}>
+      {!follows && (
+        <button
+          type="button"
+          class="chip follow"
+          data-testid="chat-follow"
+          onClick={() => {
+            follow.resume();
+            told();
+          }}
+        >
           <Icon name="down" /> {unread > 0 ? t("mod.unread", { count: unread }) : t("mod.latest")}
         </button>
       )}
-      <Speak act={act} />
+      {client.room?.status !== "ended" && <Speak act={act} />}
       {asking !== null && (
         <ModerateDialog
           kind={asking.kind}

@@ -56,7 +56,8 @@ export function Desk({ roomId, token, control }: { roomId: string; token: string
   const act: Act = async (command) => {
     try {
       await client.request(command);
-      if (command.type !== "danmaku.send") toast(t("console.done"), "good");
+      // Everything else is seen where it was done.
+      if (command.type === "viewer.kick") toast(t("desk.kicked"), "good");
       return null;
     } catch (error) {
       toast(explain(error));
@@ -112,7 +113,7 @@ export function Desk({ roomId, token, control }: { roomId: string; token: string
   return (
     <>
       <div class="desk-page" inert={over !== null}>
-        <DeskHead client={client} roomId={roomId} onHelp={() => setOver("keys")} />
+        <DeskHead client={client} roomId={roomId} missing={missing} onHelp={() => setOver("keys")} />
         <LinkBanner client={client} />
         {missing && <CreateRoom roomId={roomId} token={token} onCreated={() => client.connect()} />}
         {room !== null && (

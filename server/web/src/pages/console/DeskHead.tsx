@@ -18,12 +18,14 @@ function Link({ status }: { status: Status }) {
   const phase = status.phase === "connecting" && status.attempt > 0 ? "waiting" : status.phase;
   return (
     <span class={`desk-link ${phase}`} data-testid="desk-link" data-phase={phase}>
-      <i aria-hidden="true" /> {t(PHASES[phase])}
+      <i aria-hidden="true" /> <span>{t(PHASES[phase])}</span>
     </span>
   );
 }
 
-export function DeskHead({ client, roomId, onHelp }: { client: RoomClient; roomId: string; onHelp: () => void }) {
+/** `missing`: there is no such room yet, so nothing to be connected to nor to look at. */
+export function DeskHead(props: { client: RoomClient; roomId: string; missing: boolean; onHelp: () => void }) {
+  const { client, roomId, missing, onHelp } = props;
   const { room, user } = client;
   return (
     <header class="desk-head">
@@ -34,7 +36,7 @@ export function DeskHead({ client, roomId, onHelp }: { client: RoomClient; roomI
             {t(`room.${room.status}`)}
           </span>
         )}
-        <Link status={client.status} />
+        {!missing && <Link status={client.status} />}
       </div>
       {user !== null && (
         <span class="desk-user" data-testid="desk-user" data-role={user.role} title={user.name}>
@@ -52,15 +54,17 @@ export function DeskHead({ client, roomId, onHelp }: { client: RoomClient; roomI
       >
         <Icon name="keyboard" />
       </button>
-      <a
-        class="button plain desk-viewer"
-        href={`/live/${encodeURIComponent(roomId)}`}
-        target="_blank"
-        rel="noopener"
-        aria-label={t("console.viewerPage")}
-      >
-        <Icon name="eye" /> <span>{t("console.viewerPage")}</span>
-      </a>
+      {!missing && (
+        <a
+          class="button plain desk-viewer"
+          href={`/live/${encodeURIComponent(roomId)}`}
+          target="_blank"
+          rel="noopener"
+          aria-label={t("console.viewerPage")}
+        >
+          <Icon name="eye" /> <span>{t("console.viewerPage")}</span>
+        </a>
+      )}
       <Switches />
     </header>
   );

@@ -11,6 +11,9 @@ import type { Rights } from "./roles.js";
 
 const WINDOWS = [2, 10, 60] as const;
 
+/** A chart shows at least this much time, in seconds: one dot is no line. */
+const LEAST_S = 30;
+
 const CHARTS: readonly { metric: Metric; label: TextKey; name: string; runs: boolean }[] = [
   { metric: "online", label: "console.online", name: "online", runs: false },
   { metric: "danmaku", label: "console.rate", name: "rate", runs: false },
@@ -38,6 +41,7 @@ function say(metric: Metric, value: number, currency: string, short = false): st
   if (metric === "online") return short && !Number.isInteger(value) ? "" : count(Math.round(value));
   if (metric !== "revenue") return value >= 100 ? count(Math.round(value)) : value.toFixed(short && value % 1 === 0 ? 0 : 1);
   if (!short) return money(Math.round(value), currency);
+  if (value > 0 && value < 10 ** minorDigits(currency) / 10) return "";
   return new Intl.NumberFormat(locale(), { notation: "compact", maximumFractionDigits: 1 }).format(
     value / 10 ** minorDigits(currency),
   );
@@ -114,6 +118,7 @@ function Figure(props: Props & { metric: Metric; label: TextKey; name: string; c
   const known = range(values);
   const latest = known?.last ?? (metric === "online" ? room.online : 0);
   const words = (value: number): string => say(metric, value, room.currency);
+  const to = props.now / 1000;
   return (
     <figure class="figure" data-testid={`chart-${metric}`} data-points={columns.times.length}>
       <figcaption>
@@ -126,8 +131,8 @@ function Figure(props: Props & { metric: Metric; label: TextKey; name: string; c
       <Chart
         times={columns.times}
         values={values}
-        from={props.now / 1000 - minutes * 60}
-        to={props.now / 1000}
+        from={Math.max(to - minutes * 60, Math.min(columns.times[0] ?? to, to - LEAST_S))}
+        to={to}
         colour={`--chart-${metric}`}
         short={(value) => say(metric, value, room.currency, true)}
       />

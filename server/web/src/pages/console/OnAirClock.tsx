@@ -22,8 +22,8 @@ export function OnAirClock({ client, room }: { client: RoomClient; room: RoomSna
   }, [client, at]);
   if (onAir === null) return null;
   return (
-    <p class={`on-air ${room.status}`} title={t(onAir.seen ? "desk.onAir" : "desk.onAirHere")}>
-      <i aria-hidden="true" />
+    <p class={`on-air ${onAir.seen ? room.status : "unknown"}`} title={t(onAir.seen ? "desk.onAir" : "desk.onAirHere")}>
+      {onAir.seen && <i aria-hidden="true" />}
       <span>{t(onAir.seen ? "desk.onAir" : "desk.here")}</span>
       <b role="timer" data-testid="on-air">
         {airTime(client.clock.now() - onAir.at)}

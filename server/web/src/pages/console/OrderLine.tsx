@@ -49,15 +49,16 @@ export function OrderLine({ act, order, product, busy, fresh, onDone, onRefused 
     >
       <ProductPicture title={title} sku={order.sku} image={product?.image ?? null} />
       <div class="desk-what">
-        <h3>
-          {title} ×{order.quantity} {order.sale !== null && <span class="tag">{t("orders.flash")}</span>}{" "}
+        <h3 title={title}>
+          <span class="book-title">{title}</span> <span>×{order.quantity}</span>{" "}
+          {order.sale !== null && <span class="tag">{t("orders.flash")}</span>}{" "}
           {fresh && <span class="tag window-open">{t("book.new")}</span>}
         </h3>
-        <p class="soft">
-          {order.user} · {dayTime(order.reserved_at)}
-        </p>
-        <p>
-          <strong>{sum(order.amount)}</strong> <span class={`tag book-status ${order.status}`}>{t(`order.${order.status}`)}</span>
+        <p class="book-facts">
+          <strong>{sum(order.amount)}</strong> <span class={`tag book-status ${order.status}`}>{t(`order.${order.status}`)}</span>{" "}
+          <span class="soft">
+            {order.user} · {dayTime(order.reserved_at)}
+          </span>
         </p>
         {back > 0 && back < order.amount && (
           <p class="soft">{t("orders.refundedPart", { refunded: sum(back), amount: sum(order.amount) })}</p>

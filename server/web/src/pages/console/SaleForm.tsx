@@ -15,12 +15,12 @@ import {
   describe,
   EMPTY_SALE,
   lasting,
-  percentOff,
   preview,
   readSale,
   SALE_NAMES,
   type SaleName,
   type SaleValues,
+  saved,
 } from "./sale-plan.js";
 import { useForm } from "./use-form.js";
 
@@ -47,7 +47,7 @@ export function SaleForm({ act, client, currency }: { act: Act; client: RoomClie
   const field = (name: SaleName, label: string, more: { hint?: string; optional?: boolean; type?: "datetime-local" } = {}) => (
     <Field label={label} testId={`sale-${name}`} numeric {...form.field(name)} {...more} />
   );
-  const off = command !== null && product !== undefined ? percentOff(command.price, product.price) : 0;
+  const off = command !== null && product !== undefined ? saved(command.price, product.price) : null;
   const overlapping = (client.room?.sales ?? []).find((sale) => sale.sku === product?.sku && saleWindow(sale, now) !== "over");
   const submit = (): Promise<void> =>
     form.submit(async () => {
@@ -79,7 +79,7 @@ export function SaleForm({ act, client, currency }: { act: Act; client: RoomClie
         problem={form.problems.sku}
         onChoose={form.field("sku").onInput}
       />
-      {field("price", t("console.salePrice"), { hint: off > 0 ? t("plan.off", { off }) : "" })}
+      {field("price", t("console.salePrice"), { hint: off !== null ? t("plan.off", { off }) : "" })}
       {field("stock", t("console.saleStock"), {
         hint: product === undefined ? "" : t("plan.available", { count: product.available }),
       })}

@@ -2,13 +2,14 @@
 
 import { type Dashboard, type Product, type RoomClient, type Sale, saleWindow } from "@miaodan/client";
 import { useState } from "preact/hooks";
+import { discount } from "../live/offer.js";
 import { Countdown, useServerTime } from "../shared/countdown.js";
 import { dayTime, money } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
 import { SureButton } from "../shared/parts.js";
 import type { Act } from "./act.js";
 import { draftOf } from "./draft.js";
-import { again, EMPTY_SALE, percentOff, type SaleUnits, type SaleValues, unitsOf } from "./sale-plan.js";
+import { again, EMPTY_SALE, type SaleUnits, type SaleValues, unitsOf } from "./sale-plan.js";
 import { UnitsBar } from "./UnitsBar.js";
 
 /** Past sales shown at first. */
@@ -62,7 +63,7 @@ function SaleRow(props: Props & { sale: Sale }) {
     sold_out: t("sale.soldOut"),
     over: t(sale.phase === "cancelled" ? "sale.cancelled" : "sale.ended"),
   }[window];
-  const off = product === undefined ? 0 : percentOff(sale.price, product.price);
+  const off = product === undefined ? null : discount(sale.price, product.price);
   const repeat = (): void => {
     draftOf<keyof SaleValues>("sale", client.room?.id ?? "", EMPTY_SALE).fill(again(sale, currency));
     props.onAgain();
@@ -73,7 +74,7 @@ function SaleRow(props: Props & { sale: Sale }) {
         <h3>{product?.title ?? sale.sku}</h3>
         <p class="soft">
           <span class={`tag window-${window}`}>{label}</span> <strong>{money(sale.price, currency)}</strong>
-          {off > 0 && ` −${off}%`}
+          {off !== null && ` ${off}`}
           {sale.per_user_limit !== null && ` · ${t("limit.per", { count: sale.per_user_limit })}`}
           {" · "}
           {window === "over" ? (

@@ -52,7 +52,17 @@ export function ShelfRow(props: Props) {
     props.sorting?.lifted === sku ? "lifted" : "",
   ];
   return (
-    <li data-testid="desk-item" data-sku={sku} class={classes.filter(Boolean).join(" ")}>
+    <li
+      data-testid="desk-item"
+      data-sku={sku}
+      class={classes.filter(Boolean).join(" ")}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape" || panel === null || event.defaultPrevented) return;
+        event.stopPropagation();
+        event.currentTarget.querySelector<HTMLElement>('.desk-actions [aria-expanded="true"]')?.focus();
+        setPanel(null);
+      }}
+    >
       {props.sorting !== null && <Handle sku={sku} title={product.title} sorting={props.sorting} list={props.list} />}
       <ProductPicture key={product.image} title={product.title} sku={sku} image={product.image} />
       <div class="desk-what">

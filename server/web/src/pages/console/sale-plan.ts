@@ -1,6 +1,7 @@
 /** A flash sale as it is typed, as it is sent, and in a sentence. */
 
 import type { Product, Sale, SaleSchedule } from "@miaodan/client";
+import { discount } from "../live/offer.js";
 import { dayTime, money, plainAmount } from "../shared/format.js";
 import { currentLang, t } from "../shared/i18n.js";
 import { type Problems, Reading, type Values } from "./reading.js";
@@ -62,9 +63,9 @@ function readMoment(reading: Reading<SaleName>, text: string, now: number): numb
   return at;
 }
 
-/** How much less `price` is than `was`, in whole per cent as the viewers' card rounds it (see `offer.ts`); 0 where it is not less. */
-export function percentOff(price: number, was: number): number {
-  return was > 0 && price < was ? Math.min(99, Math.round(100 * (1 - price / was))) : 0;
+/** What is saved, as the viewers' card says it (see `offer.ts`), for a sentence: "40%", or 6折; null where it is not less. */
+export function saved(price: number, was: number): string | null {
+  return discount(price, was)?.replace("-", "") ?? null;
 }
 
 /** Whole seconds as people say them: 90 s is "1 min 30 s". */
@@ -88,7 +89,7 @@ export function describe(command: SaleSchedule, product: Product, currency: stri
       : command.starts_in_ms === 0
         ? t("plan.now")
         : t("plan.in", { time: lasting(command.starts_in_ms ?? 0) });
-  const off = percentOff(command.price, product.price);
+  const off = saved(command.price, product.price);
   const fill = {
     start,
     time: lasting(command.duration_ms),
@@ -96,9 +97,9 @@ export function describe(command: SaleSchedule, product: Product, currency: stri
     title: product.title,
     price: money(command.price, currency),
     was: money(product.price, currency),
-    off,
+    off: off ?? "",
   };
-  const told = [t(off > 0 ? "plan.sells" : "plan.sellsPlain", fill)];
+  const told = [t(off !== null ? "plan.sells" : "plan.sellsPlain", fill)];
   if (command.per_user_limit != null) told.push(t("plan.limit", { count: command.per_user_limit }));
   const left = product.available - command.stock;
   told.push(left > 0 ? t("plan.left", { count: left, price: fill.was }) : t("plan.noneLeft"));

@@ -30,6 +30,7 @@ export const en = {
   "desk.onAir": "On air",
   "desk.onAirHere": "On air since before this desk was opened",
 
+  "desk.kicked": "Removed from the room",
   "desk.here": "At this desk for",
 
   "summary.title": "That was it: the room in numbers",
@@ -121,6 +122,7 @@ export const zh: Record<keyof typeof en, string> = {
   "desk.onAir": "已开播",
   "desk.onAirHere": "打开本页之前已开播",
 
+  "desk.kicked": "已移出直播间",
   "desk.here": "进入本页已",
 
   "summary.title": "本场直播战报",
