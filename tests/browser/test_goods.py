@@ -125,6 +125,10 @@ def test_stock_is_added_and_taken_away(room: str, open_page: OpenPage) -> None:
     row.get_by_test_id("restock-delta").fill("-54")
     row.get_by_test_id("restock-submit").click()
     expect(row.get_by_test_id("desk-out")).to_have_text("Sold out")
+    row.get_by_test_id("restock").click()
+    row.get_by_test_id("restock-delta").press("Escape")
+    expect(row.get_by_test_id("restock-delta")).to_have_count(0)
+    expect(row.get_by_test_id("restock")).to_be_focused()
 
 
 def test_an_empty_shelf_says_where_to_begin_and_another_can_follow(room: str, open_page: OpenPage) -> None:

@@ -19,6 +19,8 @@ export interface ChartProps {
 }
 
 const TIME_AXIS_FROM_PX = 110;
+/** Less time than this, in s, is told in seconds: marks are no longer minutes apart. */
+const SECONDS_BELOW_S = 150;
 
 /** A token's colour as it is now: the canvas knows no custom properties. */
 function colourOf(box: HTMLElement, token: string): string {
@@ -66,10 +68,16 @@ export function Chart(props: ChartProps) {
               space: 70,
               grid: { show: false },
               ticks: { show: false },
-              values: (_plot, splits) =>
-                splits.map((at) =>
-                  new Intl.DateTimeFormat(locale(), { hour: "2-digit", minute: "2-digit", hour12: false }).format(at * 1000),
-                ),
+              values: (_plot, splits) => {
+                const close = latest.current.to - latest.current.from < SECONDS_BELOW_S;
+                const told = new Intl.DateTimeFormat(locale(), {
+                  hour: "2-digit",
+                  minute: "2-digit",
+                  ...(close ? { second: "2-digit" } : {}),
+                  hour12: false,
+                });
+                return splits.map((at) => told.format(at * 1000));
+              },
             },
             {
               stroke: ink,
