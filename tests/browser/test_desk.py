@@ -133,6 +133,8 @@ def test_keys_run_the_desk_and_are_letters_where_one_types(room: str, open_page:
     expect(desk.get_by_test_id("confirm-start")).to_be_focused()
     press("Enter")
     expect(status).to_have_attribute("data-status", "live")
+    # Under the dialog keys do nothing, and it goes once the server answered.
+    expect(desk.get_by_test_id("start-dialog")).to_have_count(0)
     press("p")
     expect(status).to_have_attribute("data-status", "paused")
     press("l")
