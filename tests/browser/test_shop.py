@@ -133,11 +133,12 @@ def test_the_card_keeps_the_keyboard_and_gives_it_back(
     viewer.keyboard.press("Escape")
     expect(card).to_have_count(0)
     expect(buy).to_be_focused()
-    # A tap beside the card closes it, and so does a drag by its head.
+    # A tap beside the card closes it, and so does a drag by its head; the bag it came from is back.
     buy.click()
+    expect(viewer.locator(".panel.covered")).to_have_count(1)
     viewer.mouse.click(195, 120)
     expect(card).to_have_count(0)
-    expect(viewer.get_by_test_id("shelf")).to_be_hidden()
+    expect(viewer.locator(".panel.open:not(.covered)")).to_have_count(1)
     shelf_item(viewer, "tea").get_by_test_id("buy").click()
     expect(card).to_be_visible()
     viewer.wait_for_function(RISEN)
@@ -148,6 +149,25 @@ def test_the_card_keeps_the_keyboard_and_gives_it_back(
     viewer.mouse.move(head["x"] + 60, head["y"] + 140, steps=4)
     viewer.mouse.up()
     expect(card).to_have_count(0)
+
+
+def test_the_bag_of_a_phone_keeps_the_keyboard_and_closes_on_escape(
+    server: LiveServer, room: str, open_page: OpenPage
+) -> None:
+    direct(server, room, ("room.start", {}), tea())
+    viewer = watch(open_page, room)
+    for name in ("open-shelf", "open-orders"):
+        opener = viewer.get_by_test_id(name)
+        opener.focus()
+        viewer.keyboard.press("Enter")
+        panel = viewer.get_by_test_id("panel")
+        expect(panel).to_be_focused()
+        for _ in range(8):
+            viewer.keyboard.press("Tab")
+            assert panel.evaluate("panel => panel.contains(document.activeElement)")
+        viewer.keyboard.press("Escape")
+        expect(panel).to_be_hidden()
+        expect(opener).to_be_focused()
 
 
 def test_a_flash_button_that_cannot_buy_explains_itself(
@@ -161,6 +181,8 @@ def test_a_flash_button_that_cannot_buy_explains_itself(
     expect(why).to_contain_text(re.compile(r"Opens in \d\d:\d\d\.\d"))
     expect(button).to_be_enabled(timeout=40_000)
     expect(why).to_have_count(0)
+    height = "card => card.getBoundingClientRect().height"
+    before = viewer.get_by_test_id("flash").evaluate(height)
     button.click()
     outcome = viewer.get_by_test_id("flash").get_by_test_id("outcome")
     expect(outcome).to_have_attribute("data-status", "paid")
@@ -169,7 +191,10 @@ def test_a_flash_button_that_cannot_buy_explains_itself(
     expect(why).to_contain_text("You have your 1")
     buy_as(server, room, "ann", sale=sale_of(server, room))
     expect(viewer.get_by_test_id("flash")).to_have_attribute("data-window", "sold_out")
+    # Whatever it had to say, it kept its height: the chat above did not move.
+    assert abs(viewer.get_by_test_id("flash").evaluate(height) - before) < 1
     # There are more of it at its own price.
+    outcome.get_by_role("button", name="Close").click()
     viewer.get_by_test_id("flash-normal").click()
     expect(viewer.get_by_test_id("pay-now")).to_have_text("Pay ¥19.90")
 
@@ -193,6 +218,23 @@ def test_two_buyers_race_for_the_last_unit(server: LiveServer, room: str, open_p
     paid = [buyer.get_by_test_id("order-sheet").locator(ends[0]).count() for buyer in buyers]
     assert sum(paid) == 1, paid
     server.wait_until(lambda: len(server.ledger_orders(room)) == 1, "one of them has it")
+
+
+NO_STORAGE = """for (const name of ["localStorage", "sessionStorage"]) {
+  Object.defineProperty(window, name, {get() { throw new DOMException("denied", "SecurityError"); }});
+}"""
+
+
+def test_a_browser_that_stores_nothing_watches_and_buys(
+    server: LiveServer, room: str, open_page: OpenPage
+) -> None:
+    direct(server, room, ("room.start", {}), tea())
+    viewer = watch(open_page, room, script=NO_STORAGE)
+    viewer.get_by_test_id("demo-notice-close").click()
+    expect(viewer.get_by_test_id("demo-notice")).to_have_count(0)
+    card = card_of(viewer, "tea")
+    card.get_by_test_id("pay-now").click()
+    expect(outcome_of(card)).to_have_attribute("data-status", "paid")
 
 
 def test_pay_later_is_paid_where_it_was_reserved(server: LiveServer, room: str, open_page: OpenPage) -> None:

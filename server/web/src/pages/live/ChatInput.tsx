@@ -62,7 +62,7 @@ export function ChatInput(props: ChatInputProps) {
     return () => clearTimeout(timer);
   }, [hint]);
   const muted = mutedUntil !== null;
-  const placeholder = props.over
+  const state = props.over
     ? t("chat.over")
     : !muted
       ? t(props.away ? "chat.away" : "chat.placeholder")
@@ -113,8 +113,8 @@ export function ChatInput(props: ChatInputProps) {
         autocomplete="off"
         enterkeyhint="send"
         data-testid="chat-input"
-        aria-label={placeholder}
-        placeholder={placeholder}
+        aria-label={state}
+        placeholder={muted && !props.over && mutedUntil !== Infinity ? t("chat.mutedNow") : state}
         value={draft.text}
         disabled={muted || props.over}
         onInput={(event) => draft.set(event.currentTarget.value)}

@@ -64,32 +64,37 @@ export function FlashCard(props: FlashCardProps) {
         )}
       </header>
       <div class="flash-body">
-        <PictureButton {...props} title={title} />
-        <div class="flash-what">
-          <h3>{title}</h3>
-          <p class="price-line">
-            <strong class="price">{money(sale.price, currency)}</strong>
-            {offer.was !== null && <Was price={money(offer.was, currency)} />}
-            {off !== null && <span class="tag">{off}</span>}
-          </p>
-          {window !== "over" && <StockBar {...offer} testId="flash-stock" />}
+        <div class="card-left">
+          <PictureButton {...props} title={title} />
+          <div class="flash-what">
+            <h3>{title}</h3>
+            <p class="price-line">
+              <strong class="price">{money(sale.price, currency)}</strong>
+              {offer.was !== null && <Was price={money(offer.was, currency)} />}
+              {off !== null && <span class="tag">{off}</span>}
+            </p>
+            {openProduct !== null && (window === "sold_out" || window === "over") && product !== undefined ? (
+              <button type="button" class="quiet flash-normal" data-testid="flash-normal" onClick={openProduct}>
+                {t("flash.normal", { price: money(product.price, currency) })} <Icon name="right" />
+              </button>
+            ) : window === "over" ? (
+              <p class="soft flash-normal">{t("flash.over")}</p>
+            ) : (
+              <StockBar {...offer} testId="flash-stock" />
+            )}
+          </div>
+          <Outcome
+            client={client}
+            buying={buying}
+            of={sale.sale}
+            limit={sale.per_user_limit}
+            onOrders={props.onOrders}
+            onNormal={openProduct}
+          />
+          {explained && <Explanation sale={sale} state={state} now={now} closed={closed} />}
         </div>
         <FlashButton {...props} offer={offer} state={state} onExplain={explain} />
       </div>
-      {explained && <Explanation sale={sale} state={state} now={now} closed={closed} />}
-      {openProduct !== null && (window === "sold_out" || window === "over") && product !== undefined && (
-        <button type="button" class="quiet flash-normal" data-testid="flash-normal" onClick={openProduct}>
-          {t("flash.normal", { price: money(product.price, currency) })} <Icon name="right" />
-        </button>
-      )}
-      <Outcome
-        client={client}
-        buying={buying}
-        of={sale.sale}
-        limit={sale.per_user_limit}
-        onOrders={props.onOrders}
-        onNormal={openProduct}
-      />
     </section>
   );
 }

@@ -112,6 +112,11 @@ function DeedButton({ deed, busy, onDo }: { deed: Deed; busy: boolean; onDo: () 
       <SureButton label={t("orders.refund")} sure={t("orders.refundSure")} disabled={busy} testId="order-refund" onSure={onDo} />
     );
   }
+  if (deed === "cancel") {
+    return (
+      <SureButton label={t("orders.cancel")} sure={t("orders.cancelSure")} disabled={busy} testId="order-cancel" onSure={onDo} />
+    );
+  }
   return (
     <button
       type="button"

@@ -167,6 +167,10 @@ function Ordering(props: { product: Product; gone: boolean; context: BuyContext;
   const state = gone ? "over" : buttonState(offer, placing, context.closed !== null);
   const able = state === "buy" || state === "more";
   const place = (pay: boolean): void => {
+    if (context.onSignIn) {
+      context.onSignIn();
+      return;
+    }
     props.onOrder();
     const { client } = context;
     const justOpened = offer.by === "sale" && offer.sale !== null && client.clock.now() - offer.sale.starts_at < JUST_OPENED_MS;

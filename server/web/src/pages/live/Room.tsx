@@ -11,7 +11,7 @@ import { Sheet, Switches, Toasts, TokenForm, useToasts } from "../shared/parts.j
 import { ProductPicture } from "../shared/pictures.js";
 import { Poster } from "../shared/poster.js";
 import { useClient } from "../shared/session.js";
-import { BagButton, OrdersBadge, OrdersButton } from "./BarButtons.js";
+import { BagButton, OrdersButton } from "./BarButtons.js";
 import { useBuying } from "./buying.js";
 import { Chat } from "./Chat.js";
 import { ChatInput, useMuted } from "./ChatInput.js";
@@ -19,6 +19,7 @@ import { FlashCard } from "./FlashCard.js";
 import { HeartsLayer, LikeButton } from "./LikeButton.js";
 import { Orders } from "./Orders.js";
 import { nextTurn, saleToShow } from "./on-stage.js";
+import { Panel, type Tab } from "./Panel.js";
 import { ProductCard } from "./ProductCard.js";
 import { type BuyContext, PinnedCard, Shelf } from "./Shelf.js";
 import { Announcement } from "./stage/Announcement.js";
@@ -31,8 +32,6 @@ import { Video } from "./stage/Video.js";
 import { useViewing } from "./stage/viewing.js";
 import { useWide } from "./stage/wide.js";
 import { Troubles } from "./Troubles.js";
-
-type Tab = "shelf" | "orders";
 
 export function Room({ roomId, control }: { roomId: string; control: EntryControl }) {
   const entry = control.entry;
@@ -106,7 +105,8 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
     currency: room.currency,
     buying,
     closed,
-    onBuy: (sku) => (guest ? setSigning(true) : setOrdering(sku)),
+    onBuy: setOrdering,
+    onSignIn: guest ? () => setSigning(true) : null,
     onOrders: () => open("orders"),
   };
   const sale = saleToShow(sales, now);
@@ -117,24 +117,6 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
     setTab(next);
     setPanel(true);
   };
-  const tabs = (
-    <div class="tabs" role="tablist">
-      {(["shelf", "orders"] as const).map((name) => (
-        <button
-          key={name}
-          type="button"
-          role="tab"
-          aria-selected={tab === name}
-          data-testid={`tab-${name}`}
-          class={tab === name ? "on" : ""}
-          onClick={() => setTab(name)}
-        >
-          {t(name)}
-          {name === "shelf" ? ` (${room.products.length})` : <OrdersBadge client={client} />}
-        </button>
-      ))}
-    </div>
-  );
   const bar = (
     <div class="bar">
       {guest ? (
@@ -205,7 +187,7 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
                 currency={room.currency}
                 buying={buying}
                 closed={closed}
-                onSignIn={guest ? () => setSigning(true) : null}
+                onSignIn={context.onSignIn ?? null}
                 onOpen={context.onBuy}
                 onOrders={() => open("orders")}
               />
@@ -216,30 +198,22 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
         </div>
       </section>
 
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: for pointers; the panel has a button */}
-      {/* biome-ignore lint/a11y/useKeyWithClickEvents: for pointers; the panel has a button */}
-      {panel && <div class="panel-back" onClick={() => setPanel(false)} />}
-      <aside class={`panel${panel ? " open" : ""}`} data-testid="panel">
-        <header class="panel-head">
-          {tabs}
-          <button
-            type="button"
-            class="quiet panel-close"
-            aria-label={t("close")}
-            data-testid="panel-close"
-            onClick={() => setPanel(false)}
-          >
-            <Icon name="close" />
-          </button>
-        </header>
-        <div class="panel-body" role="tabpanel">
-          {tab === "shelf" ? (
-            <Shelf products={room.products} context={context} />
-          ) : (
-            <Orders client={client} token={token} products={room.products} onFailed={toast} onShelf={() => setTab("shelf")} />
-          )}
-        </div>
-      </aside>
+      <Panel
+        client={client}
+        wide={wide}
+        open={panel}
+        covered={ordering !== null}
+        tab={tab}
+        onTab={setTab}
+        onClose={() => setPanel(false)}
+        products={room.products.length}
+      >
+        {tab === "shelf" ? (
+          <Shelf products={room.products} context={context} />
+        ) : (
+          <Orders client={client} token={token} products={room.products} onFailed={toast} onShelf={() => setTab("shelf")} />
+        )}
+      </Panel>
       {wide && (
         <section class="talk" aria-label={t("chat.list")}>
           <Chat client={client} />

@@ -17,8 +17,10 @@ export interface BuyContext {
   currency: string;
   buying: Buying;
   closed: string | null;
-  /** Opens the product card, or the sign-in for a guest. */
+  /** Opens the product card. */
   onBuy: (sku: string) => void;
+  /** A guest's order asks who they are; null: they are known. */
+  onSignIn?: (() => void) | null;
   /** Shows the visitor's orders. */
   onOrders?: () => void;
 }
@@ -139,33 +141,35 @@ export function PinnedCard({ product, context }: { product: Product; context: Bu
   return (
     <section class="pinned" data-testid="pinned" data-sku={product.sku}>
       <div class="pinned-row">
-        <button
-          type="button"
-          class="picture-button"
-          aria-label={`${t("flash.open")}: ${product.title}`}
-          data-testid="pinned-open"
-          onClick={() => context.onBuy(product.sku)}
-        >
-          <ProductPicture title={product.title} sku={product.sku} image={product.image} />
-        </button>
-        <div class="pinned-what">
-          <span class="tag now">{t("shelf.now")}</span>
-          <h3>{product.title}</h3>
-          <PriceLine offer={offer} currency={context.currency} />
+        <div class="card-left">
+          <button
+            type="button"
+            class="picture-button"
+            aria-label={`${t("flash.open")}: ${product.title}`}
+            data-testid="pinned-open"
+            onClick={() => context.onBuy(product.sku)}
+          >
+            <ProductPicture title={product.title} sku={product.sku} image={product.image} />
+          </button>
+          <div class="pinned-what">
+            <span class="tag now">{t("shelf.now")}</span>
+            <h3>{product.title}</h3>
+            <PriceLine offer={offer} currency={context.currency} />
+          </div>
+          <Outcome
+            client={context.client}
+            buying={context.buying}
+            of={offer.key}
+            limit={offer.limit}
+            onOrders={context.onOrders}
+            onNormal={null}
+          />
         </div>
         <div class="buy-place">
           {offer.available > 0 && context.closed === null && <FirstHint />}
           <BuyButton product={product} offer={offer} context={context} />
         </div>
       </div>
-      <Outcome
-        client={context.client}
-        buying={context.buying}
-        of={offer.key}
-        limit={offer.limit}
-        onOrders={context.onOrders}
-        onNormal={null}
-      />
     </section>
   );
 }

@@ -3,7 +3,7 @@
 import { t } from "../shared/i18n.js";
 import { taken } from "./offer.js";
 
-/** Below this the bar stays empty: a sliver under its word looks like a stain. */
+/** Below this there is no bar: a sliver under its word looks like a stain. */
 const DRAWN_PERCENT = 5;
 
 export function StockBar(props: { available: number; total: number; limit: number | null; mine?: number; testId?: string }) {
@@ -17,8 +17,13 @@ export function StockBar(props: { available: number; total: number; limit: numbe
   return (
     <div class={`stock-told${urgent ? " urgent" : ""}`}>
       {percent !== null && (
-        <span class="stock-bar" aria-hidden="true" data-testid="stock-bar" data-percent={percent}>
-          <i style={{ width: `${percent < DRAWN_PERCENT ? 0 : percent}%` }} />
+        <span
+          class={`stock-bar${percent < DRAWN_PERCENT ? " none" : ""}`}
+          aria-hidden="true"
+          data-testid="stock-bar"
+          data-percent={percent}
+        >
+          <i style={{ width: `${percent}%` }} />
           {percent >= DRAWN_PERCENT && <b>{t("stock.taken", { percent })}</b>}
         </span>
       )}

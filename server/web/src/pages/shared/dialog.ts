@@ -18,11 +18,12 @@ export function nextInside<T>(inside: readonly T[], active: T | null, back: bool
   return at === inside.length - 1 ? first : null;
 }
 
-/** While the component is shown, `box` (focusable, e.g. `tabIndex={-1}`) is a dialog. */
-export function useDialog(box: RefObject<HTMLElement | null>, onClose: () => void): void {
+/** While the component is shown and `open`, `box` (focusable, e.g. `tabIndex={-1}`) is a dialog. */
+export function useDialog(box: RefObject<HTMLElement | null>, onClose: () => void, open = true): void {
   const close = useRef(onClose);
   close.current = onClose;
   useEffect(() => {
+    if (!open) return;
     const node = box.current;
     const before = document.activeElement;
     const me = Symbol("dialog");
@@ -47,5 +48,5 @@ export function useDialog(box: RefObject<HTMLElement | null>, onClose: () => voi
       const left = active === null || active === document.body || node?.contains(active) === true;
       if (left && before instanceof HTMLElement) before.focus({ preventScroll: true });
     };
-  }, []);
+  }, [open]);
 }

@@ -107,7 +107,12 @@ export function TokenForm({ control, guest }: { control: EntryControl; guest: bo
         if (text.trim() !== "") control.sign(text);
       }}
     >
-      <h2>{t("token.title")}</h2>
+      {guest && (
+        <button type="button" class="primary" data-testid="as-guest" onClick={control.asGuest}>
+          {t("token.guest")}
+        </button>
+      )}
+      <h2>{t(guest ? "token.needed" : "token.title")}</h2>
       <p class="soft">{t("token.help")}</p>
       <label>
         <span>{t("token.label")}</span>
@@ -120,14 +125,9 @@ export function TokenForm({ control, guest }: { control: EntryControl; guest: bo
           onInput={(event) => setText(event.currentTarget.value)}
         />
       </label>
-      <button type="submit" class="primary" disabled={text.trim() === ""}>
+      <button type="submit" class={guest ? "plain" : "primary"} disabled={text.trim() === ""}>
         {t("token.use")}
       </button>
-      {guest && (
-        <button type="button" class="plain" data-testid="as-guest" onClick={control.asGuest}>
-          {t("token.guest")}
-        </button>
-      )}
     </form>
   );
 }
