@@ -15,8 +15,6 @@ export interface PanelProps {
   wide: boolean;
   /** A phone's sheet is up. */
   open: boolean;
-  /** The product card is over it: a phone's sheet waits below the screen's edge. */
-  covered: boolean;
   tab: Tab;
   onTab: (tab: Tab) => void;
   onClose: () => void;
@@ -25,15 +23,17 @@ export interface PanelProps {
   children: ComponentChildren;
 }
 
-export function Panel({ client, wide, open, covered, tab, onTab, onClose, products, children }: PanelProps) {
+export function Panel({ client, wide, open, tab, onTab, onClose, products, children }: PanelProps) {
   const box = useRef<HTMLElement>(null);
   const sheet = open && !wide;
   useDialog(box, onClose, sheet);
   return (
     <>
-      {sheet && !covered && <Backdrop onClose={onClose} />}
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: for pointers; Escape does the same */}
+      {/* biome-ignore lint/a11y/useKeyWithClickEvents: for pointers; Escape does the same */}
+      {sheet && <div class="panel-back" onClick={onClose} />}
       <section
-        class={`panel${open ? " open" : ""}${sheet && covered ? " covered" : ""}`}
+        class={`panel${open ? " open" : ""}`}
         {...(sheet ? { role: "dialog", "aria-modal": true, tabIndex: -1 } : {})}
         aria-label={t(tab)}
         ref={box}
@@ -65,21 +65,5 @@ export function Panel({ client, wide, open, covered, tab, onTab, onClose, produc
         </div>
       </section>
     </>
-  );
-}
-
-function Backdrop({ onClose }: { onClose: () => void }) {
-  // The tap that closed the card over the panel began before this was there.
-  const pressed = useRef(false);
-  return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: for pointers; Escape does the same
-    // biome-ignore lint/a11y/useKeyWithClickEvents: for pointers; Escape does the same
-    <div
-      class="panel-back"
-      onPointerDown={() => {
-        pressed.current = true;
-      }}
-      onClick={() => pressed.current && onClose()}
-    />
   );
 }

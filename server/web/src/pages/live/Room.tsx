@@ -202,7 +202,6 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
         client={client}
         wide={wide}
         open={panel}
-        covered={ordering !== null}
         tab={tab}
         onTab={setTab}
         onClose={() => setPanel(false)}
