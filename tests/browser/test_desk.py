@@ -143,10 +143,10 @@ def test_keys_run_the_desk_and_are_letters_where_one_types(room: str, open_page:
     press("f")
     expect(desk.get_by_test_id("toast").last).to_have_text("Put a product on the shelf first")
     press("n")
-    expect(desk.get_by_test_id("mount-sku")).to_be_focused()
+    expect(desk.get_by_test_id("mount-title")).to_be_focused()
     # In a field every key is text: neither does this pause, nor does it open anything.
     desk.keyboard.type("lp-fan")
-    expect(desk.get_by_test_id("mount-sku")).to_have_value("lp-fan")
+    expect(desk.get_by_test_id("mount-title")).to_have_value("lp-fan")
     expect(desk.get_by_test_id("sale-drawer")).to_have_count(0)
     press("Escape")
     expect(desk.get_by_test_id("mount-drawer")).to_have_count(0)

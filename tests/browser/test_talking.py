@@ -56,6 +56,13 @@ def test_host_recalls_mutes_and_kicks(room: str, open_page: OpenPage) -> None:
     expect(console.get_by_test_id("muted-list")).to_contain_text("Muted from here: 1")
     expect(viewer.get_by_test_id("chat-input")).to_be_disabled()
     expect(viewer.get_by_test_id("chat-input")).to_have_accessible_name(re.compile("Muted until"))
+    # A reload does not know of it: what is said is refused, kept, and the line says why.
+    viewer.reload()
+    viewer.get_by_test_id("chat-input").fill("buy from me")
+    viewer.keyboard.press("Enter")
+    expect(viewer.get_by_test_id("chat-input")).to_be_disabled()
+    expect(viewer.get_by_test_id("chat-input")).to_have_accessible_name(re.compile("Muted until"))
+    expect(viewer.get_by_test_id("chat-input")).to_have_value("buy from me")
     line.get_by_test_id("mute").click()
     expect(viewer.get_by_test_id("chat-input")).to_be_enabled()
 
@@ -67,6 +74,8 @@ def test_host_recalls_mutes_and_kicks(room: str, open_page: OpenPage) -> None:
     console.get_by_test_id("kick-sure").click()
     expect(viewer.get_by_test_id("gone")).to_have_attribute("data-code", "4502")
     expect(viewer.get_by_test_id("gone")).to_contain_text("You were removed from this room")
+    viewer.keyboard.press("Tab")
+    assert viewer.get_by_test_id("gone").evaluate("gone => gone.contains(document.activeElement)")
 
 
 def test_announcement_pin_and_order_of_the_shelf(room: str, open_page: OpenPage) -> None:

@@ -73,8 +73,8 @@ async def readers(browser: Browser) -> list[Reader]:
         NodeReader(
             "node-bare", deflate={"client_max_window_bits": False, "client_no_context_takeover": True}
         ),
-        BrowserReader("chromium", await browser.new_page()),
-        BrowserReader("chromium-packed", await browser.new_page(), binary=True),
+        BrowserReader("chromium", await browser.new_page(bypass_csp=True)),
+        BrowserReader("chromium-packed", await browser.new_page(bypass_csp=True), binary=True),
     ]
 
 

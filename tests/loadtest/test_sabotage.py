@@ -37,8 +37,10 @@ def test_a_fanout_that_stalls_is_named(tmp_path: Path, monkeypatch: pytest.Monke
             *("--order-rate", "5", "--threshold", f"delivery.p99_ms={LIMIT_MS}"),
         )
     assert run.code == 1, run.output
-    (problem,) = run.problems()
-    assert problem.startswith("delivery.p99_ms: danmaku published to received, p99 is ")
+    # On a slow machine other limits may be missed as well; this one has to be named.
+    named = [problem for problem in run.problems() if problem.startswith("delivery.p99_ms: ")]
+    assert len(named) == 1
+    assert named[0].startswith("delivery.p99_ms: danmaku published to received, p99 is ")
     (delivery,) = [row for row in run.document["outcomes"] if row["name"] == "publish->receive"]
     assert delivery["p90"] > LIMIT_MS  # what comes while it stalls waits for a part of it alone
 

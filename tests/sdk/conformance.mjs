@@ -2,6 +2,7 @@
 // output: {case: "passed" or what was wrong}. Every case has rooms of its own, all run at once.
 
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
@@ -165,6 +166,9 @@ const cases = {
     await until(ann, () => ann.room.products.some((product) => product.pinned));
     assert.deepEqual(heard.slice(1), done.map((reply) => reply.seq));
     assert.equal(ann.room.announcement, "missed 3");
+    // Numbers travel on the state lane, to each in its own time.
+    const same = () => isDeepStrictEqual({ ...ann.room, online: 0 }, { ...host.room, online: 0 });
+    await Promise.race([until(ann, same), until(host, same)]);
     assert.deepEqual({ ...ann.room, online: 0 }, { ...host.room, online: 0 });
     await wire.close();
     return [host, ann];

@@ -25,6 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, built: None) -> Iterator[Li
         gateway__heartbeat_ms=2_000,
         gateway__heartbeat_grace_ms=2_000,
         gateway__sockets_per_user=2,
+        limits__orders_per_second=50,
         danmaku__blocked_words='["badword"]',
     ) as live:
         yield live

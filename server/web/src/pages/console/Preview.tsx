@@ -7,12 +7,15 @@ import { Chat } from "../live/Chat.js";
 import { FlashCard } from "../live/FlashCard.js";
 import { nextTurn, saleToShow } from "../live/on-stage.js";
 import { PinnedCard } from "../live/Shelf.js";
+import { Announcement } from "../live/stage/Announcement.js";
 import { DanmakuLayer } from "../live/stage/DanmakuLayer.js";
+import { Avatar } from "../live/stage/TopBar.js";
 import { Video } from "../live/stage/Video.js";
 import { useServerTime } from "../shared/countdown.js";
 import { count } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
 import { Icon } from "../shared/icons.js";
+import { ProductPicture } from "../shared/pictures.js";
 import { Poster } from "../shared/poster.js";
 
 const PHONE_WIDTH = 390;
@@ -62,24 +65,31 @@ function Stage({ client, room }: { client: RoomClient; room: RoomSnapshot }) {
       <Video
         url={room.status === "live" || room.status === "paused" ? room.stream_url : null}
         muted
-        poster={<Poster name={room.id} title={room.title} />}
+        poster={
+          <Poster name={room.id} title="">
+            {pinned !== undefined && <ProductPicture title={pinned.title} sku={pinned.sku} image={pinned.image} />}
+          </Poster>
+        }
       />
       <DanmakuLayer client={client} />
       <header class="topbar">
         <div class="title">
-          <h3 class="preview-title">{room.title}</h3>
-          <p>
-            <span class={`status ${room.status}`}>{t(`room.${room.status}`)}</span>
-            <span class="online">
-              <Icon name="eye" /> {count(room.online)}
-            </span>
-          </p>
+          <Avatar room={room} />
+          <div class="title-text">
+            <h3 class="preview-title">{room.title}</h3>
+            <p>
+              <span class={`status ${room.status}`}>{t(`room.${room.status}`)}</span>
+              <span class="online">
+                <Icon name="eye" /> {count(room.online)}
+              </span>
+            </p>
+          </div>
         </div>
       </header>
       {room.announcement !== null && (
-        <p class="announcement" data-testid="preview-announcement">
-          <Icon name="horn" /> <span>{room.announcement}</span>
-        </p>
+        <div class="preview-announcement" data-testid="preview-announcement">
+          <Announcement key={room.announcement} text={room.announcement} />
+        </div>
       )}
       {room.status !== "live" && (
         <p class="curtain">
@@ -107,11 +117,12 @@ function Stage({ client, room }: { client: RoomClient; room: RoomSnapshot }) {
         </div>
         <div class="bar">
           <span class="preview-input">{t("chat.placeholder")}</span>
-          <span class="button round">
+          <span class="button round orders-button">
             <Icon name="receipt" />
+            <span class="bar-label">{t("orders.short")}</span>
           </span>
           <span class="button round bag-button">
-            <Icon name="bag" />
+            <Icon name="bag" filled />
             <span class="badge-count">{room.products.length}</span>
           </span>
           <span class="button round like">

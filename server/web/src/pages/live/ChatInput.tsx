@@ -1,6 +1,6 @@
 /** The line to write in: it keeps what was written until it was sent. */
 
-import { CommandError, type RoomClient } from "@miaodan/client";
+import type { RoomClient } from "@miaodan/client";
 import { useEffect, useState } from "preact/hooks";
 import { useServerTime } from "../shared/countdown.js";
 import { clockTime, shortTime } from "../shared/format.js";
@@ -16,13 +16,20 @@ const HINT_MS = 4_000;
 /** null: may speak. Otherwise until when not (Infinity: until unmuted). */
 export function useMuted(client: RoomClient): number | null {
   const [until, setUntil] = useState<number | null>(null);
-  useEffect(
-    () =>
-      client.on("muted", (event) => {
-        setUntil(event.until === 0 ? null : (event.until ?? Infinity));
+  useEffect(() => {
+    const offs = [
+      client.on("muted", (event) => setUntil(event.until === 0 ? null : (event.until ?? Infinity))),
+      // A welcome does not say how things stand: a refusal does.
+      client.on("error", (event) => {
+        if (event.code !== "muted") return;
+        setUntil(event.retry_after_ms === undefined ? Infinity : client.clock.now() + event.retry_after_ms);
       }),
-    [client],
-  );
+      client.on("welcome", () => setUntil(null)),
+    ];
+    return () => {
+      for (const off of offs) off();
+    };
+  }, [client]);
   useEffect(() => {
     if (until === null || until === Infinity) return;
     const wait = Math.min(client.clock.remaining(until), 2 ** 31 - 1);
@@ -85,7 +92,6 @@ export function ChatInput(props: ChatInputProps) {
       // Given back, to be sent again or mended.
       draft.set((now) => now || message);
       setHint(explain(error));
-      if (error instanceof CommandError && error.code === "muted") draft.set("");
     }
   };
   return (

@@ -1,7 +1,8 @@
 /** What a visitor is told about the connection: on its way, lost, or over for good. */
 
 import { CloseCode, type RoomClient } from "@miaodan/client";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { useDialog } from "./dialog.js";
 import type { EntryControl } from "./entry.js";
 import { type TextKey, t } from "./i18n.js";
 import { Icon, type IconName } from "./icons.js";
@@ -131,15 +132,22 @@ const ICONS: Record<number, IconName> = {
 };
 
 /** The session is over: why, and what to do about it. */
-export function Gone(props: { client: RoomClient; control: EntryControl; kickedReason: string; guest: boolean }) {
+export function Gone(props: GoneProps) {
   const status = props.client.status;
-  if (status.phase !== "closed" || status.code === null) return null;
-  const code = status.code;
+  return status.phase !== "closed" || status.code === null ? null : <GoneCard {...props} code={status.code} />;
+}
+
+type GoneProps = { client: RoomClient; control: EntryControl; kickedReason: string; guest: boolean };
+
+function GoneCard({ code, ...props }: GoneProps & { code: number }) {
+  // The keyboard does not stay on what lies behind.
+  const box = useRef<HTMLDivElement>(null);
+  useDialog(box, () => undefined);
   const again = code !== CloseCode.NO_SUCH_ROOM && code !== CloseCode.KICKED;
   const signIn = code === CloseCode.BAD_TOKEN || code === CloseCode.FORBIDDEN;
   return (
     <div class="gone" role="alert" data-testid="gone" data-code={code}>
-      <div class="gone-card">
+      <div class="gone-card" tabIndex={-1} ref={box}>
         <span class={`gone-icon${code === CloseCode.KICKED ? " bad" : ""}`}>
           <Icon name={ICONS[code] ?? "offline"} />
         </span>

@@ -8,7 +8,7 @@ import { Icon } from "../../shared/icons.js";
 import { Switches } from "../../shared/parts.js";
 import { FAINTEST, type Viewing } from "./viewing.js";
 
-function Avatar({ room }: { room: RoomSnapshot }) {
+export function Avatar({ room }: { room: RoomSnapshot }) {
   const base = hue(room.id);
   return (
     <svg class="avatar" viewBox="0 0 40 40" aria-hidden="true">
