@@ -23,9 +23,11 @@ DATABASE ?=
 # own; benchmarks have the machine to themselves.
 JOBS ?= 2
 ALONE := tests/browser tests/loadtest_bench
+# Of the tests with a browser, `make test` runs those of sales, orders, networks and what is served; `make test-pages` all.
+SALES := $(patsubst %,tests/browser/test_%.py,whole_sale buying orders countdown network build headers sdk_example without_demo)
 
 .DEFAULT_GOAL := help
-.PHONY: help install pages demo test gallery conformance check documents bench bench-all stress chaos clean
+.PHONY: help install pages demo test test-pages gallery conformance check documents bench bench-all stress chaos clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,18 +47,21 @@ pages: $(STAMP) ## Build the viewer page, the console and the SDK
 demo: $(STAMP) pages ## A live room with products, flash sales and simulated viewers (PORT=8460 VIEWERS=200 SECONDS=0)
 	@$(BIN)/miaodan demo --port $(PORT) --viewers $(VIEWERS) --seconds $(SECONDS)
 
-test: $(STAMP) pages ## Run every test
+test: $(STAMP) pages ## Run every test, but for the longer ones of the pages (make test-pages)
 	@$(BIN)/python server/web/build.py --test
 	@if command -v redis-server >/dev/null; then echo "The store's rules on redis-server:"; \
 		MIAODAN_TEST_STORE=redis-server $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile tests/orders tests/rooms -k "not postgresql and not interleav"; \
 	else echo "redis-server is not installed: the store's rules are tested on the embedded Valkey alone"; fi
 	@$(BIN)/python -m tests.conformance.suite
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(addprefix --ignore=,$(ALONE))
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/browser
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(SALES)
 	@$(BIN)/python -m pytest tests/loadtest_bench
 
 gallery: $(STAMP) pages ## Pictures of every state of the pages in build/gallery, and the documentation's anew (needs Chromium)
 	@$(BIN)/python -m tests.browser.gallery --docs
+
+test-pages: $(STAMP) pages ## Every test of the pages in a real browser, with pictures of each state (about ten minutes)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/browser
 
 conformance: $(STAMP) ## Every case of the Autobahn test suite (needs a Python 2.7; a quarter of an hour)
 	@$(BIN)/python -m tests.conformance.suite --all
