@@ -5,10 +5,11 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from server.ops.leash import leashed
-from server.valkey import EmbeddedValkey
+from server.valkey import EmbeddedValkey, StoreUnavailable
 
 
 class Part(Protocol):
@@ -24,6 +25,10 @@ class Part(Protocol):
     @property
     def pid(self) -> int | None: ...
 
+    @property
+    def log_file(self) -> Path | None:
+        """What it writes of itself; None where that goes to the supervisor's own output."""
+
     def spawn(self) -> None:
         """Raises OSError or StoreUnavailable."""
 
@@ -31,7 +36,7 @@ class Part(Protocol):
         """None while it runs; the negative number of the signal that killed it."""
 
     def ready(self) -> bool:
-        """Whether those who stand on it may start. May raise StoreUnavailable when it has died."""
+        """Whether those who stand on it may start."""
 
     def terminate(self) -> None: ...
 
@@ -43,6 +48,8 @@ class Part(Protocol):
 
 class Program:
     """A command, on a leash: it ends when the supervisor does."""
+
+    log_file: Path | None = None
 
     def __init__(
         self,
@@ -107,6 +114,10 @@ class Store:
     def pid(self) -> int | None:
         return self._valkey.pid
 
+    @property
+    def log_file(self) -> Path | None:
+        return self._valkey.log_file
+
     def spawn(self) -> None:
         self._valkey.spawn()
 
@@ -114,7 +125,10 @@ class Store:
         return self._valkey.exit_code
 
     def ready(self) -> bool:
-        return self._valkey.ready()
+        try:
+            return self._valkey.ready()
+        except StoreUnavailable:  # ended: `exit_code` says how
+            return False
 
     def terminate(self) -> None:
         self._valkey.terminate()

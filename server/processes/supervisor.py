@@ -132,7 +132,7 @@ class Supervisor:
                 raise StartFailed(part.name, str(error)) from error
             code = part.exit_code()
             if code is not None:
-                raise StartFailed(part.name, f"it ended with {exit_text(code)}")
+                raise StartFailed(part.name, f"it ended with {exit_text(code)}{see_log(part)}")
             if time.monotonic() > deadline:
                 raise StartFailed(part.name, f"not ready after {self._start_timeout:.0f} s")
             await self._pause(0.02)
@@ -198,6 +198,11 @@ class Supervisor:
         log.info("stopped", part=part.name, pid=part.pid, result=exit_text(code))
         if part.pid is not None:
             self._on_exit(part.pid)
+
+
+def see_log(part: Part) -> str:
+    """Where it has written why, as the end of a sentence."""
+    return f"; see {part.log_file}" if part.log_file is not None else ""
 
 
 def exit_text(code: int) -> str:

@@ -136,7 +136,9 @@ async def test_a_command_that_is_not_there_is_tried_again(diary: Diary) -> None:
 async def test_a_store_that_does_not_come_up_fails_the_start(diary: Diary, tmp_path: Path) -> None:
     store = Store(EmbeddedValkey(tmp_path / "data", extra=("--no-such-option", "1")))
     supervisor = Supervisor([[diary.program("a")], [store], [diary.program("b")]])
-    with pytest.raises(StartFailed, match=r"the store did not start: .*exited with code 1; see .*store\.log"):
+    with pytest.raises(
+        StartFailed, match=r"the store did not start: it ended with exit code 1; see .*store\.log"
+    ):
         await supervisor.run()
     assert "b started" not in diary.lines()
     assert diary.lines()[-1:] in (["a stopped"], [])
