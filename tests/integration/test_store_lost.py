@@ -86,6 +86,9 @@ async def test_emptied_while_everybody_pays(tmp_path: Path) -> None:
             return number
 
         buying = [asyncio.create_task(buy(f"b{number}")) for number in range(12)]
+        # What the ledger has not read is gone with the store; a product is read before its orders.
+        known = "the ledger has the product"
+        await asyncio.to_thread(server.wait_until, lambda: bool(server.ledger_orders("r")), known)
         store = connect(embedded_url(tmp_path / "data"), name="vandal")
         for _ in range(3):
             before = len(await psp.book())
