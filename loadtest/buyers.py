@@ -10,6 +10,8 @@ import random
 import uuid
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from client_sim.clock import now_ms
 from client_sim.notices import Joined, Moved, Notice, OrderSettled, Reloaded, Reply
 from client_sim.orders import TooManyPending
@@ -217,14 +219,7 @@ class BuyerUser(Person):
             return
         request = outcome.request
         if random.random() < self.options.duplicate_share:
-            repeat = OrderPlace(
-                request_id=request.request_id,
-                sku=request.sku,
-                sale=request.sale,
-                quantity=request.quantity,
-                pay=request.pay,
-            )
-            self._tap(repeat, Tap(now_ms(), follows=outcome.order.order))
+            self._tap(structs.replace(request, id=0), Tap(now_ms(), follows=outcome.order.order))
         if request.sale is not None and random.random() < self.options.greedy_share:
             self._tap(self._request(request.sale, 2), Tap(now_ms()))
 

@@ -15,6 +15,24 @@ ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
 """What the build leaves beside a file, best first."""
 
 
+_MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".md": "text/markdown; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".tgz": "application/gzip",
+    ".ts": "text/plain; charset=utf-8",
+    "": "text/plain; charset=utf-8",
+}
+
+
+def media_type(path: Path) -> str:
+    """A built file's type, whatever the machine's `mime.types` says."""
+    return _MEDIA_TYPES.get(path.suffix, "application/octet-stream")
+
+
 def accepted(header: str) -> set[str]:
     """The codings a client takes.
 
@@ -56,21 +74,8 @@ class Assets(StaticFiles):
             coding, copy = chosen
             response = super().file_response(copy, copy.stat(), scope, status_code)
             if response.status_code != 304:
-                media_type = _media_type(path)
-                response.headers["Content-Type"] = media_type
+                response.headers["Content-Type"] = media_type(path)
                 response.headers["Content-Encoding"] = coding
         response.headers["Vary"] = "Accept-Encoding"
         response.headers["Cache-Control"] = FOR_EVER
         return response
-
-
-_MEDIA_TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".json": "application/json",
-    ".svg": "image/svg+xml",
-}
-
-
-def _media_type(path: Path) -> str:
-    return _MEDIA_TYPES.get(path.suffix, "application/octet-stream")

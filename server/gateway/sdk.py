@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from server.gateway.assets import media_type
 from server.gateway.pages import DIST
 
 HEADERS = {
@@ -20,19 +21,10 @@ HEADERS = {
     # The names carry no version: a page asks again after five minutes, and mostly hears 304.
     "Cache-Control": "public, max-age=300, stale-while-revalidate=86400",
 }
-MEDIA_TYPES = {
-    ".js": "text/javascript; charset=utf-8",
-    ".map": "application/json",
-    ".json": "application/json",
-    ".ts": "text/plain; charset=utf-8",
-    ".md": "text/markdown; charset=utf-8",
-    ".tgz": "application/gzip",
-    "": "text/plain; charset=utf-8",
-}
 
 
 class _Files(StaticFiles):
-    """Static files whose type does not depend on what the machine's `mime.types` says."""
+    """The package's files, for pages of any origin."""
 
     def file_response(
         self,
@@ -44,9 +36,7 @@ class _Files(StaticFiles):
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers.update(HEADERS)
         if response.status_code == 200:
-            response.headers["Content-Type"] = MEDIA_TYPES.get(
-                Path(full_path).suffix, "application/octet-stream"
-            )
+            response.headers["Content-Type"] = media_type(Path(full_path))
         return response
 
 
