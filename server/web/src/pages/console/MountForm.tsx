@@ -86,7 +86,7 @@ export function MountForm({ act, client, currency, onDone }: Props) {
     });
   return (
     <form
-      class="card grid-form"
+      class="card long-form"
       data-testid="mount-form"
       noValidate
       ref={form.ref}
@@ -97,31 +97,35 @@ export function MountForm({ act, client, currency, onDone }: Props) {
       }}
     >
       <h2>{t("console.mount")}</h2>
-      <div class="wide">{field("title", t("console.productTitle"))}</div>
-      <div class="wide">
-        {field("sku", t("console.sku"), {
-          placeholder: suggested === "" ? "tea-01" : suggested,
-          hint: suggested === "" ? "" : t("form.suggested", { sku: suggested }),
-        })}
+      <div class="grid-form">
+        <div class="wide">{field("title", t("console.productTitle"))}</div>
+        <div class="wide">
+          {field("sku", t("console.sku"), {
+            placeholder: suggested === "" ? "tea-01" : suggested,
+            hint: suggested === "" ? "" : t("form.suggested", { sku: suggested }),
+          })}
+        </div>
+        {field("price", t("console.priceIn", { currency }), { numeric: true, placeholder: exampleAmount(currency) })}
+        {field("list_price", t("console.listPrice"), { numeric: true, optional: true })}
+        {field("stock", t("console.units"), { numeric: true, placeholder: "100" })}
+        {field("per_user_limit", t("console.limit"), { numeric: true, optional: true })}
+        <div class="wide picture-field">
+          <ProductPicture key={image} title={values.title} sku={suggested || values.sku} image={image === "" ? null : image} />
+          {field("image", t("console.image"), { optional: true, placeholder: "https://", hint: t("form.imageHint") })}
+          <PictureFile onPicture={(address) => form.field("image").onInput(address)} />
+        </div>
       </div>
-      {field("price", t("console.priceIn", { currency }), { numeric: true, placeholder: exampleAmount(currency) })}
-      {field("list_price", t("console.listPrice"), { numeric: true, optional: true })}
-      {field("stock", t("console.units"), { numeric: true, placeholder: "100" })}
-      {field("per_user_limit", t("console.limit"), { numeric: true, optional: true })}
-      <div class="wide picture-field">
-        <ProductPicture key={image} title={values.title} sku={suggested || values.sku} image={image === "" ? null : image} />
-        {field("image", t("console.image"), { optional: true, placeholder: "https://", hint: t("form.imageHint") })}
-        <PictureFile onPicture={(address) => form.field("image").onInput(address)} />
+      <div class="form-foot">
+        <button type="button" class="plain" disabled={form.busy} data-testid="mount-another" onClick={() => void submit(true)}>
+          {t("goods.another")}
+        </button>
+        <button type="submit" class="primary" disabled={form.busy} data-testid="mount-submit">
+          {t(form.busy ? "form.sending" : "console.mountDo")}
+        </button>
+        <p class="wide done-line" role="status" data-testid="mounted">
+          {mounted !== null && t("goods.mounted", { title: mounted })}
+        </p>
       </div>
-      <button type="button" class="plain" disabled={form.busy} data-testid="mount-another" onClick={() => void submit(true)}>
-        {t("goods.another")}
-      </button>
-      <button type="submit" class="primary" disabled={form.busy} data-testid="mount-submit">
-        {t(form.busy ? "form.sending" : "console.mountDo")}
-      </button>
-      <p class="wide done-line" role="status" data-testid="mounted">
-        {mounted !== null && t("goods.mounted", { title: mounted })}
-      </p>
     </form>
   );
 }

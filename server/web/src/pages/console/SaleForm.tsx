@@ -62,7 +62,7 @@ export function SaleForm({ act, client, currency }: { act: Act; client: RoomClie
     });
   return (
     <form
-      class="card grid-form"
+      class="card long-form"
       data-testid="sale-form"
       noValidate
       ref={form.ref}
@@ -72,70 +72,72 @@ export function SaleForm({ act, client, currency }: { act: Act; client: RoomClie
       }}
     >
       <h2>{t("console.sale")}</h2>
-      <ProductChoice
-        products={products}
-        sku={product?.sku ?? ""}
-        currency={currency}
-        problem={form.problems.sku}
-        onChoose={form.field("sku").onInput}
-      />
-      {field("price", t("console.salePrice"), { hint: off !== null ? t("plan.off", { off }) : "" })}
-      {field("stock", t("console.saleStock"), {
-        hint: product === undefined ? "" : t("plan.available", { count: product.available }),
-      })}
-      <fieldset class="wide choice">
-        <legend>{t("plan.start")}</legend>
-        <div class="quick">
-          {STARTS_S.map((seconds) => (
+      <div class="grid-form">
+        <ProductChoice
+          products={products}
+          sku={product?.sku ?? ""}
+          currency={currency}
+          problem={form.problems.sku}
+          onChoose={form.field("sku").onInput}
+        />
+        {field("price", t("console.salePrice"), { hint: off !== null ? t("plan.off", { off }) : "" })}
+        {field("stock", t("console.saleStock"), {
+          hint: product === undefined ? "" : t("plan.available", { count: product.available }),
+        })}
+        <fieldset class="wide choice">
+          <legend>{t("plan.start")}</legend>
+          <div class="quick">
+            {STARTS_S.map((seconds) => (
+              <Chip
+                key={seconds}
+                testId={`sale-in-${seconds}`}
+                on={values.when === "in" && values.starts_in === String(seconds)}
+                label={t("plan.chipIn", { time: lasting(seconds * 1_000) })}
+                onChoose={() => form.set({ when: "in", starts_in: String(seconds) })}
+              />
+            ))}
             <Chip
-              key={seconds}
-              testId={`sale-in-${seconds}`}
-              on={values.when === "in" && values.starts_in === String(seconds)}
-              label={t("plan.chipIn", { time: lasting(seconds * 1_000) })}
-              onChoose={() => form.set({ when: "in", starts_in: String(seconds) })}
+              testId="sale-at"
+              on={values.when === "at"}
+              label={t("plan.chipAt")}
+              onChoose={() => form.set({ when: "at", starts_at: values.starts_at || localText(now + 600_000) })}
             />
-          ))}
-          <Chip
-            testId="sale-at"
-            on={values.when === "at"}
-            label={t("plan.chipAt")}
-            onChoose={() => form.set({ when: "at", starts_at: values.starts_at || localText(now + 600_000) })}
-          />
-        </div>
-        {values.when === "at"
-          ? field("starts_at", t("plan.atLabel"), { type: "datetime-local" })
-          : field("starts_in", t("console.startsIn"))}
-      </fieldset>
-      <fieldset class="wide choice">
-        <legend>{t("plan.lasts")}</legend>
-        <div class="quick">
-          {LASTS_S.map((seconds) => (
-            <Chip
-              key={seconds}
-              testId={`sale-for-${seconds}`}
-              on={values.duration === String(seconds)}
-              label={lasting(seconds * 1_000)}
-              onChoose={() => form.set({ duration: String(seconds) })}
-            />
-          ))}
-        </div>
-        {field("duration", t("console.duration"))}
-      </fieldset>
-      {field("per_user_limit", t("console.limit"), { optional: true })}
-      {field("hold", t("plan.holdLabel"), { optional: true })}
-      {overlapping !== undefined && (
-        <p class="hint wide" data-testid="sale-overlap">
-          {t(saleWindow(overlapping, now) === "before" ? "plan.coming" : "plan.on", {
-            start: dayTime(overlapping.starts_at, now),
-            end: dayTime(overlapping.ends_at, now),
-          })}
+          </div>
+          {values.when === "at"
+            ? field("starts_at", t("plan.atLabel"), { type: "datetime-local" })
+            : field("starts_in", t("console.startsIn"))}
+        </fieldset>
+        <fieldset class="wide choice">
+          <legend>{t("plan.lasts")}</legend>
+          <div class="quick">
+            {LASTS_S.map((seconds) => (
+              <Chip
+                key={seconds}
+                testId={`sale-for-${seconds}`}
+                on={values.duration === String(seconds)}
+                label={lasting(seconds * 1_000)}
+                onChoose={() => form.set({ duration: String(seconds) })}
+              />
+            ))}
+          </div>
+          {field("duration", t("console.duration"))}
+        </fieldset>
+        {field("per_user_limit", t("console.limit"), { optional: true })}
+        {field("hold", t("plan.holdLabel"), { optional: true })}
+        {overlapping !== undefined && (
+          <p class="hint wide" data-testid="sale-overlap">
+            {t(saleWindow(overlapping, now) === "before" ? "plan.coming" : "plan.on", {
+              start: dayTime(overlapping.starts_at, now),
+              end: dayTime(overlapping.ends_at, now),
+            })}
+          </p>
+        )}
+        {product !== undefined && <Preview client={client} values={values} product={product} currency={currency} />}
+        <p class="wide plan" data-testid="sale-plan" role="status">
+          {command === null || product === undefined ? t("plan.fillIn") : describe(command, product, currency, now)}
         </p>
-      )}
-      {product !== undefined && <Preview client={client} values={values} product={product} currency={currency} />}
-      <p class="wide plan" data-testid="sale-plan" role="status">
-        {command === null || product === undefined ? t("plan.fillIn") : describe(command, product, currency, now)}
-      </p>
-      <button type="submit" class="primary wide" disabled={form.busy || products.length === 0} data-testid="sale-submit">
+      </div>
+      <button type="submit" class="primary" disabled={form.busy || products.length === 0} data-testid="sale-submit">
         {t(form.busy ? "form.sending" : "console.saleDo")}
       </button>
     </form>

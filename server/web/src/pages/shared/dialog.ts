@@ -1,7 +1,7 @@
 /** What makes a box a dialog: focus goes in and comes back, Tab stays inside, Escape closes the topmost one. */
 
 import type { RefObject } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 /** The open dialogs, the topmost last. */
 const opened: symbol[] = [];
@@ -22,7 +22,8 @@ export function nextInside<T>(inside: readonly T[], active: T | null, back: bool
 export function useDialog(box: RefObject<HTMLElement | null>, onClose: () => void, open = true): void {
   const close = useRef(onClose);
   close.current = onClose;
-  useEffect(() => {
+  // Before the next key: a Tab in between would be where the focus goes back to.
+  useLayoutEffect(() => {
     if (!open) return;
     const node = box.current;
     const before = document.activeElement;
