@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
@@ -77,6 +78,17 @@ def server(tmp_path_factory: pytest.TempPathFactory, built_pages: None) -> Itera
     """A server in demo mode, shared by a module's tests; each uses a room of its own."""
     with running(tmp_path_factory.mktemp("browser"), server__demo=True) as live:
         yield live
+
+
+def talkative(directory: Path) -> AbstractContextManager[LiveServer]:
+    """A demo server where everybody may say as much as they like, and everybody gets all of it."""
+    return running(
+        directory,
+        server__demo=True,
+        limits__danmaku_per_second=0,
+        limits__commands_per_second=0,
+        fanout__chat_budget=5_000,
+    )
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, talkative
 from tests.browser.wire import direct, say_as
-from tests.live_server import LiveServer, running
+from tests.live_server import LiveServer
 
 pytestmark = pytest.mark.browser
 
@@ -19,13 +19,7 @@ LEFT = "list => list.scrollHeight - list.clientHeight - list.scrollTop"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, built_pages: None) -> Iterator[LiveServer]:
     """Everybody may say as much as they like, and the desk gets all of it."""
-    with running(
-        tmp_path_factory.mktemp("desk-chat"),
-        server__demo=True,
-        limits__danmaku_per_second=0,
-        limits__commands_per_second=0,
-        fanout__chat_budget=5_000,
-    ) as live:
+    with talkative(tmp_path_factory.mktemp("desk-chat")) as live:
         yield live
 
 

@@ -13,10 +13,10 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, talkative
 from tests.browser.desk import say
 from tests.browser.wire import direct, say_as
-from tests.live_server import LiveServer, running, viewer
+from tests.live_server import LiveServer, viewer
 
 pytestmark = pytest.mark.browser
 
@@ -53,13 +53,7 @@ BLANK = """() => {
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, built_pages: None) -> Iterator[LiveServer]:
     """Everybody may say as much as they like, and every page gets all of it."""
-    with running(
-        tmp_path_factory.mktemp("danmaku"),
-        server__demo=True,
-        limits__danmaku_per_second=0,
-        limits__commands_per_second=0,
-        fanout__chat_budget=5_000,
-    ) as live:
+    with talkative(tmp_path_factory.mktemp("danmaku")) as live:
         yield live
 
 

@@ -5,24 +5,12 @@ import { countGroups, inGroup, needBuyer, timeline } from "../../src/pages/live/
 import { askedFor, refundable } from "../../src/pages/live/refunding.js";
 import { remembered, type Seen } from "../../src/pages/live/seen.js";
 import { nextInside } from "../../src/pages/shared/dialog.js";
+import { order as anOrder } from "../an-order.js";
 
 const NOW = 1_790_000_000_000;
 
 function order(status: Order["status"], changes: Partial<Order> = {}): Order {
-  return {
-    order: "o1",
-    request_id: "q1",
-    sku: "tea",
-    sale: null,
-    quantity: 1,
-    amount: 1_990,
-    currency: "CNY",
-    status,
-    version: 1,
-    reserved_at: NOW,
-    expires_at: NOW + 60_000,
-    ...changes,
-  };
+  return anOrder({ amount: 1_990, status, version: 1, reserved_at: NOW, expires_at: NOW + 60_000, ...changes });
 }
 
 test("every status has its group, and all orders are counted", () => {

@@ -1,25 +1,7 @@
 import type { OrderQuery, OrderRecord } from "@miaodan/client";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { OrderFeed, PAGE } from "../../src/pages/console/order-feed.js";
-
-function record(order: string, changes: Partial<OrderRecord> = {}): OrderRecord {
-  return {
-    order,
-    request_id: order,
-    sku: "tea",
-    sale: null,
-    quantity: 1,
-    amount: 990,
-    currency: "CNY",
-    status: "paid",
-    version: 2,
-    reserved_at: 1,
-    expires_at: 2,
-    user: "ann",
-    updated_at: 3,
-    ...changes,
-  };
-}
+import { record } from "../an-order.js";
 
 let ledger: OrderRecord[] = [];
 let asked: OrderQuery[] = [];

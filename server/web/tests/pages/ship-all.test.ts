@@ -1,25 +1,9 @@
 import type { OrderRecord } from "@miaodan/client";
 import { expect, test } from "vitest";
 import { matches, type Shipping, shipAll, totals } from "../../src/pages/console/ship-all.js";
+import { record } from "../an-order.js";
 
-function order(id: string, changes: Partial<OrderRecord> = {}): OrderRecord {
-  return {
-    order: id,
-    request_id: id,
-    sku: "tea",
-    sale: null,
-    quantity: 1,
-    amount: 990,
-    currency: "CNY",
-    status: "paid",
-    version: 2,
-    reserved_at: 1,
-    expires_at: 2,
-    user: "Ann",
-    updated_at: 3,
-    ...changes,
-  };
-}
+const order = (id: string, changes: Partial<OrderRecord> = {}): OrderRecord => record(id, { user: "Ann", ...changes });
 
 test("each order is shipped once; a refusal is kept with its order and the next goes on", async () => {
   const sent: string[] = [];

@@ -1,7 +1,8 @@
 import { CommandError } from "@miaodan/client";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { order } from "../an-order.js";
 import { FakeSocket } from "./fake-socket.js";
-import { comeBack, make, opened, order, SNAPSHOT, welcome } from "./scene.js";
+import { comeBack, make, opened, SNAPSHOT, welcome } from "./scene.js";
 
 beforeEach(() => {
   vi.useFakeTimers();

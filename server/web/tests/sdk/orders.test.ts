@@ -2,8 +2,9 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { OrderBook } from "../../src/sdk/order-book.js";
+import { order } from "../an-order.js";
 import { FakeSocket } from "./fake-socket.js";
-import { comeBack, opened, order, welcome } from "./scene.js";
+import { comeBack, opened, welcome } from "./scene.js";
 
 beforeEach(() => {
   vi.useFakeTimers();

@@ -1,23 +1,9 @@
 import { type Event, type Order, RoomClient } from "@miaodan/client";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { order as anOrder } from "../an-order.js";
 import { FakeSocket } from "./fake-socket.js";
 
-function order(changes: Partial<Order> = {}): Order {
-  return {
-    order: "o1",
-    request_id: "q1",
-    sku: "tea",
-    sale: null,
-    quantity: 1,
-    amount: 990,
-    currency: "CNY",
-    status: "reserved",
-    version: 1,
-    reserved_at: 1,
-    expires_at: 2,
-    ...changes,
-  };
-}
+const order = (changes: Partial<Order> = {}): Order => anOrder({ status: "reserved", version: 1, ...changes });
 
 function welcome(orders: Order[] = []): Event {
   return {

@@ -1,6 +1,6 @@
 /** A room, and a client whose server is the test. */
 
-import { type ClientOptions, type Order, RoomClient, type RoomSnapshot, type Welcome } from "@miaodan/client";
+import { type ClientOptions, RoomClient, type RoomSnapshot, type Welcome } from "@miaodan/client";
 import { expect, vi } from "vitest";
 import { FakeSocket } from "./fake-socket.js";
 
@@ -43,23 +43,6 @@ export function welcome(changes: Partial<Welcome> = {}): Welcome {
     recovered: false,
     ...(changes.recovered ? {} : { room: SNAPSHOT }),
     orders: [],
-    ...changes,
-  };
-}
-
-export function order(changes: Partial<Order> = {}): Order {
-  return {
-    order: "o1",
-    request_id: "q1",
-    sku: "tea",
-    sale: null,
-    quantity: 1,
-    amount: 990,
-    currency: "CNY",
-    status: "paid",
-    version: 2,
-    reserved_at: 1,
-    expires_at: 2,
     ...changes,
   };
 }

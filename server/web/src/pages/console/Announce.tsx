@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { t } from "../shared/i18n.js";
 import { Icon } from "../shared/icons.js";
 import type { Act } from "./act.js";
-import { lastUsed, remember } from "./announcements.js";
+import { lastUsed, rememberUsed } from "./announcements.js";
 
 const LIMIT = 500;
 
@@ -56,7 +56,7 @@ export function AnnounceForm({ act, current, onDone }: { act: Act; current: stri
         if (message === "") return;
         void act({ type: "room.announce", text: message }).then((error) => {
           if (error !== null) return;
-          remember(message);
+          rememberUsed(message);
           onDone();
         });
       }}

@@ -1,19 +1,20 @@
 /** How long the room has been on air. */
 
 import type { RoomClient, RoomSnapshot } from "@miaodan/client";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { t } from "../shared/i18n.js";
+import { useRedraw } from "../shared/redraw.js";
 import { airTime, useOnAir } from "./on-air.js";
 
 export function OnAirClock({ client, room }: { client: RoomClient; room: RoomSnapshot }) {
   const onAir = useOnAir(room.id, room.status, () => client.clock.now());
-  const [, draw] = useState(0);
+  const redraw = useRedraw();
   const at = onAir?.at ?? null;
   useEffect(() => {
     if (at === null) return;
     let timer: ReturnType<typeof setTimeout>;
     const turn = (): void => {
-      draw((turns) => turns + 1);
+      redraw();
       const into = (client.clock.now() - at) % 1_000;
       timer = setTimeout(turn, 1_000 - Math.max(0, into) + 5);
     };

@@ -5,6 +5,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { money } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
 import { SureButton } from "../shared/parts.js";
+import { useRedraw } from "../shared/redraw.js";
 import type { Act } from "./act.js";
 import { OrderLine } from "./OrderLine.js";
 import { OrderFeed } from "./order-feed.js";
@@ -23,13 +24,9 @@ const STATUSES: readonly OrderStatus[] = [
 
 /** A feed that sleeps while the page is hidden. */
 function useFeed(room: string, token: string): OrderFeed {
-  const [, draw] = useState(0);
+  const redraw = useRedraw();
   const feed = useMemo(
-    () =>
-      new OrderFeed(
-        (query, signal) => listOrders(token, { room, ...query }, signal),
-        () => draw((count) => count + 1),
-      ),
+    () => new OrderFeed((query, signal) => listOrders(token, { room, ...query }, signal), redraw),
     [room, token],
   );
   useEffect(() => {

@@ -4,14 +4,12 @@ import type { RoomClient, RoomSnapshot } from "@miaodan/client";
 import { useCallback, useEffect, useRef } from "preact/hooks";
 import { useBuying } from "../live/buying.js";
 import { Chat } from "../live/Chat.js";
-import { FlashCard } from "../live/FlashCard.js";
-import { nextTurn, saleToShow } from "../live/on-stage.js";
-import { PinnedCard } from "../live/Shelf.js";
+import { whyClosed } from "../live/on-stage.js";
+import { StageCards } from "../live/StageCards.js";
 import { Announcement } from "../live/stage/Announcement.js";
 import { DanmakuLayer } from "../live/stage/DanmakuLayer.js";
 import { Avatar } from "../live/stage/TopBar.js";
 import { Video } from "../live/stage/Video.js";
-import { useServerTime } from "../shared/countdown.js";
 import { count } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
 import { Icon } from "../shared/icons.js";
@@ -52,13 +50,8 @@ export function Preview({ client, room }: { client: RoomClient; room: RoomSnapsh
 
 function Stage({ client, room }: { client: RoomClient; room: RoomSnapshot }) {
   const buying = useBuying(client);
-  const now = useServerTime(client.clock, nextTurn(room.sales, client.clock.now()), 1_000);
-  const sale = saleToShow(room.sales, now);
   const pinned = room.products.find((product) => product.pinned);
-  const closed =
-    room.status === "live"
-      ? null
-      : t(room.status === "scheduled" ? "buy.notOpen" : room.status === "paused" ? "buy.paused" : "buy.closed");
+  const closed = whyClosed(room.status);
   const context = { client, currency: room.currency, buying, closed, onBuy: () => undefined };
   return (
     <section class="stage">
@@ -100,21 +93,7 @@ function Stage({ client, room }: { client: RoomClient; room: RoomSnapshot }) {
         <div class="foot-chat">
           <Chat client={client} />
         </div>
-        <div class="foot-cards">
-          {sale !== undefined && (
-            <FlashCard
-              key={sale.sale}
-              client={client}
-              sale={sale}
-              product={room.products.find((product) => product.sku === sale.sku)}
-              currency={room.currency}
-              buying={buying}
-              closed={closed}
-              onSignIn={null}
-            />
-          )}
-          {pinned !== undefined && pinned.sku !== sale?.sku && <PinnedCard product={pinned} context={context} />}
-        </div>
+        <StageCards room={room} context={context} open={false} />
         <div class="bar">
           <span class="preview-input">{t("chat.placeholder")}</span>
           <span class="button round orders-button">

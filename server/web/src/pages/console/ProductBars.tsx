@@ -2,6 +2,7 @@
 
 import { type Dashboard, type Product, type Sale, saleWindow, shelfOrder } from "@miaodan/client";
 import { t } from "../shared/i18n.js";
+import { countsOf } from "./counts.js";
 
 interface Row {
   key: string;
@@ -16,8 +17,11 @@ interface Row {
 /** A row for each product on the shelf, under it one for each of its sales that is not over at `now`. */
 export function rowsOf(dashboard: Dashboard | null, products: readonly Product[], sales: readonly Sale[], now: number): Row[] {
   return shelfOrder(products).flatMap((product) => {
-    const of = (key: string): { sold: number; held: number } => dashboard?.products[key] ?? { sold: 0, held: 0 };
-    const own: Row = { key: product.sku, title: product.title, sale: false, ...pick(of(product.sku)), left: product.available };
+    const taken = (key: string): { sold: number; held: number } => {
+      const counts = countsOf(dashboard, key);
+      return { sold: counts?.sold ?? 0, held: counts?.held ?? 0 };
+    };
+    const own: Row = { key: product.sku, title: product.title, sale: false, ...taken(product.sku), left: product.available };
     const running = sales.filter((sale) => sale.sku === product.sku && saleWindow(sale, now) !== "over");
     return [
       own,
@@ -25,15 +29,11 @@ export function rowsOf(dashboard: Dashboard | null, products: readonly Product[]
         key: sale.sale,
         title: t("sale.title"),
         sale: true,
-        ...pick(of(sale.sale)),
+        ...taken(sale.sale),
         left: sale.available,
       })),
     ];
   });
-}
-
-function pick({ sold, held }: { sold: number; held: number }): { sold: number; held: number } {
-  return { sold, held };
 }
 
 export function ProductBars(props: {

@@ -8,6 +8,7 @@ import { dayTime, money } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
 import { SureButton } from "../shared/parts.js";
 import type { Act } from "./act.js";
+import { countsOf } from "./counts.js";
 import { draftOf } from "./draft.js";
 import { again, EMPTY_SALE, type SaleUnits, type SaleValues, unitsOf } from "./sale-plan.js";
 import { UnitsBar } from "./UnitsBar.js";
@@ -56,7 +57,7 @@ function SaleRow(props: Props & { sale: Sale }) {
   const now = useServerTime(client.clock, upcoming ? sale.starts_at : sale.ends_at, 1_000);
   const window = saleWindow(sale, now);
   const product = client.room?.products.find((item) => item.sku === sale.sku);
-  const units = unitsOf(sale, props.dashboard?.products[sale.sale], window === "over");
+  const units = unitsOf(sale, countsOf(props.dashboard, sale.sale), window === "over");
   const label = {
     before: t("sale.scheduled"),
     open: t("sale.open"),

@@ -6,6 +6,7 @@ import "../style/goods/shelf.css";
 import { t } from "../shared/i18n.js";
 import { Icon } from "../shared/icons.js";
 import type { Act } from "./act.js";
+import { countsOf } from "./counts.js";
 import { ShelfRow } from "./ShelfRow.js";
 import { useSorting } from "./sorting.js";
 
@@ -65,7 +66,7 @@ export function ShelfTable(props: Props) {
                 key={sku}
                 act={props.act}
                 product={product}
-                counts={props.dashboard?.products[sku]}
+                counts={countsOf(props.dashboard, sku)}
                 currency={props.currency}
                 sales={sales.filter((sale) => sale.sku === sku && saleWindow(sale, now) !== "over").length}
                 sorting={order.length > 1 ? sorting : null}

@@ -1,5 +1,7 @@
 /** The announcements this browser made before, latest first. */
 
+import { remember, remembered } from "../shared/storage.js";
+
 const KEY = "miaodan.announcements";
 const KEPT = 4;
 
@@ -10,17 +12,13 @@ export function withLatest(said: readonly string[], text: string): string[] {
 
 export function lastUsed(): string[] {
   try {
-    const value: unknown = JSON.parse(localStorage.getItem(KEY) ?? "[]");
+    const value: unknown = JSON.parse(remembered(KEY) ?? "[]");
     return Array.isArray(value) ? value.filter((text) => typeof text === "string").slice(0, KEPT) : [];
   } catch {
     return [];
   }
 }
 
-export function remember(text: string): void {
-  try {
-    localStorage.setItem(KEY, JSON.stringify(withLatest(lastUsed(), text)));
-  } catch {
-    // A browser that stores nothing only forgets.
-  }
+export function rememberUsed(text: string): void {
+  remember(KEY, JSON.stringify(withLatest(lastUsed(), text)));
 }

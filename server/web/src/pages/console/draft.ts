@@ -1,5 +1,6 @@
 /** What was typed and not yet sent: it outlives a closed drawer, a lost connection and a reload of the tab. */
 
+import { Listeners } from "../shared/redraw.js";
 import { visitStorage } from "../shared/storage.js";
 import type { Values } from "./reading.js";
 
@@ -7,7 +8,7 @@ const drafts = new Map<string, Draft<string>>();
 
 export class Draft<K extends string> {
   values: Values<K>;
-  private readonly listeners = new Set<() => void>();
+  private readonly listeners = new Listeners();
 
   constructor(
     private readonly key: string,
@@ -24,7 +25,7 @@ export class Draft<K extends string> {
     } catch {
       // Without storage a draft lives as long as the page.
     }
-    this.tell();
+    this.listeners.tell();
   }
 
   /** Filled in from elsewhere, e.g. from a sale that was. */
@@ -39,18 +40,12 @@ export class Draft<K extends string> {
     } catch {
       // As above.
     }
-    this.tell();
+    this.listeners.tell();
   }
 
+  /** Hears of each change; returns the function that takes the listener off again. */
   listen(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => {
-      this.listeners.delete(listener);
-    };
-  }
-
-  private tell(): void {
-    for (const listener of [...this.listeners]) listener();
+    return this.listeners.add(listener);
   }
 
   private stored(): Partial<Values<K>> {

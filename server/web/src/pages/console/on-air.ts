@@ -2,6 +2,7 @@
 
 import type { RoomStatus } from "@miaodan/client";
 import { useEffect, useState } from "preact/hooks";
+import { remember, remembered } from "../shared/storage.js";
 
 export interface OnAir {
   /** Server ms. */
@@ -22,7 +23,7 @@ function key(room: string): string {
 
 function stored(room: string): OnAir | null {
   try {
-    const value = JSON.parse(localStorage.getItem(key(room)) ?? "null") as Partial<OnAir> | null;
+    const value = JSON.parse(remembered(key(room)) ?? "null") as Partial<OnAir> | null;
     return value !== null && typeof value.at === "number" ? { at: value.at, seen: value.seen === true } : null;
   } catch {
     return null;
@@ -30,12 +31,7 @@ function stored(room: string): OnAir | null {
 }
 
 function store(room: string, known: OnAir | null): void {
-  try {
-    if (known?.seen === true) localStorage.setItem(key(room), JSON.stringify(known));
-    else localStorage.removeItem(key(room));
-  } catch {
-    // A browser that stores nothing counts from when the page was opened.
-  }
+  remember(key(room), known?.seen === true ? JSON.stringify(known) : null);
 }
 
 /** Follows a room's status; `now` tells server ms. */

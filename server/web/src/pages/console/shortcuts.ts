@@ -1,28 +1,19 @@
 /** Listens for the desk's keys while it is shown. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import { remember, remembered } from "../shared/storage.js";
 import { actionFor, type KeyAction, takesKeys } from "./keys.js";
 
 const KEY = "miaodan.keys";
 
 /** Whether the letters and digits are switched off in this browser, and the switch. */
 export function useKeysOff(): [boolean, (off: boolean) => void] {
-  const [off, setOff] = useState(() => {
-    try {
-      return localStorage.getItem(KEY) === "off";
-    } catch {
-      return false;
-    }
-  });
+  const [off, setOff] = useState(() => remembered(KEY) === "off");
   return [
     off,
     (next) => {
       setOff(next);
-      try {
-        localStorage.setItem(KEY, next ? "off" : "on");
-      } catch {
-        // A browser that stores nothing keeps it for this visit.
-      }
+      remember(KEY, next ? "off" : "on");
     },
   ];
 }
@@ -35,7 +26,7 @@ export function useShortcuts(off: boolean, onAction: (action: KeyAction) => bool
     const listen = (event: KeyboardEvent): void => {
       const action = actionFor(event, {
         typing: takesKeys(event.target instanceof HTMLElement ? event.target : null),
-        covered: document.querySelector('[aria-modal="true"], dialog[open]') !== null,
+        covered: document.querySelector('[aria-modal="true"]') !== null,
         off: latest.current.off,
       });
       if (action !== null && latest.current.onAction(action)) event.preventDefault();

@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { t } from "../shared/i18n.js";
+import { useRedraw } from "../shared/redraw.js";
 import { type PointerSort, startPointerSort } from "./pointer-sort.js";
 import { Arrangement, moved, sameOrder } from "./reorder.js";
 
@@ -37,8 +38,7 @@ export function useSorting(
   titleOf: (sku: string) => string,
   send: (skus: readonly string[]) => Promise<boolean>,
 ): Sorting {
-  const [, draw] = useState(0);
-  const again = (): void => draw((count) => count + 1);
+  const again = useRedraw();
   const [arrangement] = useState(() => new Arrangement());
   const [lift, setLift] = useState<Lift | null>(null);
   const [said, setSaid] = useState("");

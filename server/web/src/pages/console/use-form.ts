@@ -2,6 +2,7 @@
 
 import type { RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { useRedraw } from "../shared/redraw.js";
 import { Draft } from "./draft.js";
 import type { FieldState } from "./form.js";
 import { type Problems, problemFrom, type Values } from "./reading.js";
@@ -28,13 +29,13 @@ export function useForm<K extends string>(options: {
 }): Form<K> {
   const [own] = useState(() => new Draft<K>("", options.empty, null));
   const draft = options.draft ?? own;
-  const [, draw] = useState(0);
+  const redraw = useRedraw();
   const [problems, setProblems] = useState<Problems<K>>({});
   const [busy, setBusy] = useState(false);
   const sending = useRef(false);
   const typed = useRef(new Set<K>());
   const ref = useRef<HTMLFormElement>(null);
-  useEffect(() => draft.listen(() => draw((count) => count + 1)), [draft]);
+  useEffect(() => draft.listen(redraw), [draft]);
 
   const put = (name: K, problem: string | undefined): void =>
     setProblems((all) => {

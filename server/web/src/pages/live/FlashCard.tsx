@@ -6,12 +6,13 @@ import { Countdown, useServerTime } from "../shared/countdown.js";
 import { money, tenths } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
 import { Icon } from "../shared/icons.js";
-import { Was } from "../shared/parts.js";
 import { ProductPicture } from "../shared/pictures.js";
 import { type Buying, bought, JUST_OPENED_MS } from "./buying.js";
 import { FirstHint } from "./hint.js";
 import { Outcome } from "./Outcome.js";
-import { type ButtonState, buttonState, discount, type Offer, offerOfSale } from "./offer.js";
+import { type ButtonState, buttonState, type Offer, offerOfSale } from "./offer.js";
+import { PictureButton } from "./PictureButton.js";
+import { PriceLine } from "./Shelf.js";
 import { StockBar } from "./StockBar.js";
 
 /** How long a button that could not order explains why. */
@@ -43,7 +44,6 @@ export function FlashCard(props: FlashCardProps) {
   const title = product?.title ?? sale.sku;
   const normal = product !== undefined && product.available > 0 && closed === null && props.onOpen !== undefined;
   const openProduct = normal ? () => props.onOpen?.(sale.sku) : null;
-  const off = discount(offer.price, offer.was);
   return (
     <section class={`flash ${window}`} data-testid="flash" data-window={window} data-sale={sale.sale}>
       <header class="flash-head">
@@ -65,14 +65,14 @@ export function FlashCard(props: FlashCardProps) {
       </header>
       <div class="flash-body">
         <div class="card-left">
-          <PictureButton {...props} title={title} />
+          {props.onOpen === undefined || product === undefined ? (
+            <ProductPicture title={title} sku={sale.sku} image={product?.image ?? null} />
+          ) : (
+            <PictureButton product={product} onOpen={props.onOpen} testId="flash-open" />
+          )}
           <div class="flash-what">
             <h3>{title}</h3>
-            <p class="price-line">
-              <strong class="price">{money(sale.price, currency)}</strong>
-              {offer.was !== null && <Was price={money(offer.was, currency)} />}
-              {off !== null && <span class="tag">{off}</span>}
-            </p>
+            <PriceLine offer={offer} currency={currency} />
             {openProduct !== null && (window === "sold_out" || window === "over") && product !== undefined ? (
               <button type="button" class="quiet flash-normal" data-testid="flash-normal" onClick={openProduct}>
                 {t("flash.normal", { price: money(product.price, currency) })} <Icon name="right" />
@@ -96,22 +96,6 @@ export function FlashCard(props: FlashCardProps) {
         <FlashButton {...props} offer={offer} state={state} onExplain={explain} />
       </div>
     </section>
-  );
-}
-
-function PictureButton({ title, sale, product, onOpen }: FlashCardProps & { title: string }) {
-  const picture = <ProductPicture title={title} sku={sale.sku} image={product?.image ?? null} />;
-  if (onOpen === undefined || product === undefined) return picture;
-  return (
-    <button
-      type="button"
-      class="picture-button"
-      aria-label={`${t("flash.open")}: ${title}`}
-      data-testid="flash-open"
-      onClick={() => onOpen(sale.sku)}
-    >
-      {picture}
-    </button>
   );
 }
 

@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { useServerTime } from "../shared/countdown.js";
 import { t } from "../shared/i18n.js";
 import { Icon } from "../shared/icons.js";
+import { useRedraw } from "../shared/redraw.js";
 import type { Attempt, Buying } from "./buying.js";
 import { Celebration } from "./Celebration.js";
 import { CHECKING_MS, type Facts, LONG_MS, type NextStep, told } from "./told.js";
@@ -22,12 +23,10 @@ export interface OutcomeProps {
 
 /** Milliseconds since `since` (`performance.now`), drawn anew when the words change. */
 function useWaited(since: number | null): number {
-  const [, draw] = useState(0);
+  const redraw = useRedraw();
   useEffect(() => {
     if (since === null) return;
-    const timers = [LONG_MS, CHECKING_MS].map((after) =>
-      setTimeout(() => draw((count) => count + 1), Math.max(0, since + after + 10 - performance.now())),
-    );
+    const timers = [LONG_MS, CHECKING_MS].map((after) => setTimeout(redraw, Math.max(0, since + after + 10 - performance.now())));
     return () => timers.forEach(clearTimeout);
   }, [since]);
   return since === null ? 0 : performance.now() - since;

@@ -15,7 +15,7 @@ import { type BuyContext, PriceLine, SaleLine, useOffer } from "./Shelf.js";
 import { StockBar } from "./StockBar.js";
 
 /** What a tap beside the card leaves open. */
-const BESIDE = ".product-card, .troubles, .toasts, .sheet-back, dialog";
+const BESIDE = ".product-card, .troubles, .toasts, .sheet-back";
 
 export interface ProductCardProps {
   sku: string;

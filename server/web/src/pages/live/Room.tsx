@@ -2,7 +2,6 @@
 
 import { CloseCode, socketUrl } from "@miaodan/client";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { useServerTime } from "../shared/countdown.js";
 import type { EntryControl } from "../shared/entry.js";
 import { t } from "../shared/i18n.js";
 import { Icon } from "../shared/icons.js";
@@ -15,13 +14,13 @@ import { BagButton, OrdersButton } from "./BarButtons.js";
 import { useBuying } from "./buying.js";
 import { Chat } from "./Chat.js";
 import { ChatInput, useMuted } from "./ChatInput.js";
-import { FlashCard } from "./FlashCard.js";
 import { HeartsLayer, LikeButton } from "./LikeButton.js";
 import { Orders } from "./Orders.js";
-import { nextTurn, saleToShow } from "./on-stage.js";
+import { whyClosed } from "./on-stage.js";
 import { Panel, type Tab } from "./Panel.js";
 import { ProductCard } from "./ProductCard.js";
-import { type BuyContext, PinnedCard, Shelf } from "./Shelf.js";
+import { type BuyContext, Shelf } from "./Shelf.js";
+import { StageCards } from "./StageCards.js";
 import { Announcement } from "./stage/Announcement.js";
 import { DanmakuLayer } from "./stage/DanmakuLayer.js";
 import type { Hearts } from "./stage/hearts.js";
@@ -65,8 +64,6 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
   useEffect(() => {
     if (room !== null) document.title = `${room.title} · ${t("app.name")}`;
   }, [room?.title]);
-  const sales = room?.sales ?? [];
-  const now = useServerTime(client.clock, nextTurn(sales, client.clock.now()), 1_000);
   const site = wide && (
     <header class="site">
       <a class="brand" href="/">
@@ -95,11 +92,7 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
   }
 
   const guest = token === null;
-  const closed = away
-    ? t("buy.away")
-    : room.status === "live"
-      ? null
-      : t(room.status === "scheduled" ? "buy.notOpen" : room.status === "paused" ? "buy.paused" : "buy.closed");
+  const closed = away ? t("buy.away") : whyClosed(room.status);
   const context: BuyContext = {
     client,
     currency: room.currency,
@@ -109,7 +102,6 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
     onSignIn: guest ? () => setSigning(true) : null,
     onOrders: () => open("orders"),
   };
-  const sale = saleToShow(sales, now);
   const pinned = room.products.find((product) => product.pinned);
   const onAir = room.status === "live" || room.status === "paused";
   const open = (next: Tab): void => {
@@ -177,23 +169,7 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
               <Chat client={client} />
             </div>
           )}
-          <div class="foot-cards">
-            {sale !== undefined && (
-              <FlashCard
-                key={sale.sale}
-                client={client}
-                sale={sale}
-                product={room.products.find((product) => product.sku === sale.sku)}
-                currency={room.currency}
-                buying={buying}
-                closed={closed}
-                onSignIn={context.onSignIn ?? null}
-                onOpen={context.onBuy}
-                onOrders={() => open("orders")}
-              />
-            )}
-            {pinned !== undefined && pinned.sku !== sale?.sku && <PinnedCard product={pinned} context={context} />}
-          </div>
+          <StageCards room={room} context={context} open />
           {!wide && bar}
         </div>
       </section>

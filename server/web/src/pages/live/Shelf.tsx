@@ -5,11 +5,11 @@ import { Countdown, useServerTime } from "../shared/countdown.js";
 import { money } from "../shared/format.js";
 import { t } from "../shared/i18n.js";
 import { Was } from "../shared/parts.js";
-import { ProductPicture } from "../shared/pictures.js";
 import { type Buying, bought } from "./buying.js";
 import { FirstHint } from "./hint.js";
 import { Outcome } from "./Outcome.js";
 import { buttonState, discount, nextTurnOf, type Offer, offerOf } from "./offer.js";
+import { PictureButton } from "./PictureButton.js";
 import { StockBar } from "./StockBar.js";
 
 export interface BuyContext {
@@ -99,20 +99,13 @@ function ShelfItem({ product, number, context }: { product: Product; number: num
   return (
     <li class={offer.available > 0 ? "" : "gone-item"} data-testid="shelf-item" data-sku={product.sku} data-by={offer.by}>
       <div class="shelf-row">
-        <button
-          type="button"
-          class="picture-button"
-          aria-label={`${t("flash.open")}: ${product.title}`}
-          data-testid="shelf-open"
-          onClick={() => context.onBuy(product.sku)}
-        >
-          <ProductPicture title={product.title} sku={product.sku} image={product.image} />
+        <PictureButton product={product} onOpen={context.onBuy} testId="shelf-open">
           <span class="shelf-number">
             <span class="unseen">{t("bag.number", { number })}</span>
             <span aria-hidden="true">{number}</span>
           </span>
           {offer.available <= 0 && <span class="gone-mark">{t("stock.none")}</span>}
-        </button>
+        </PictureButton>
         <div class="shelf-what">
           <h3>{product.title}</h3>
           {product.pinned && <span class="tag now">{t("shelf.now")}</span>}
@@ -142,15 +135,7 @@ export function PinnedCard({ product, context }: { product: Product; context: Bu
     <section class="pinned" data-testid="pinned" data-sku={product.sku}>
       <div class="pinned-row">
         <div class="card-left">
-          <button
-            type="button"
-            class="picture-button"
-            aria-label={`${t("flash.open")}: ${product.title}`}
-            data-testid="pinned-open"
-            onClick={() => context.onBuy(product.sku)}
-          >
-            <ProductPicture title={product.title} sku={product.sku} image={product.image} />
-          </button>
+          <PictureButton product={product} onOpen={context.onBuy} testId="pinned-open" />
           <div class="pinned-what">
             <span class="tag now">{t("shelf.now")}</span>
             <h3>{product.title}</h3>

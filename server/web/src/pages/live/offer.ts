@@ -2,6 +2,7 @@
 
 import { type Product, type Sale, type SaleWindow, saleWindow } from "@miaodan/client";
 import { locale } from "../shared/i18n.js";
+import { byUrgency, nextOf } from "./on-stage.js";
 
 /** `by`: the product's own price, or a flash sale's. Money in minor units, `mine` and the rest in units. */
 export interface Offer {
@@ -20,13 +21,10 @@ export interface Offer {
   window: SaleWindow | null;
 }
 
-const RANK: Record<SaleWindow, number> = { open: 0, sold_out: 1, before: 2, over: 3 };
-
 /** The sale of a product that matters now: what is on, then what comes next. */
 export function saleOf(sku: string, sales: readonly Sale[], now: number): Sale | null {
   const running = sales.filter((sale) => sale.sku === sku && saleWindow(sale, now) !== "over");
-  running.sort((a, b) => RANK[saleWindow(a, now)] - RANK[saleWindow(b, now)] || a.starts_at - b.starts_at);
-  return running[0] ?? null;
+  return running.toSorted(byUrgency(now))[0] ?? null;
 }
 
 export function offerOfSale(sale: Sale, product: Product | undefined, mine: number, now: number): Offer {
@@ -67,11 +65,10 @@ export function offerOf(product: Product, sales: readonly Sale[], mine: (key: st
 
 /** When the choice between a product's prices may change next, on the server's clock. */
 export function nextTurnOf(sku: string, sales: readonly Sale[], now: number): number | null {
-  const turns = sales
-    .filter((sale) => sale.sku === sku)
-    .flatMap((sale) => [sale.starts_at, sale.ends_at])
-    .filter((at) => at > now);
-  return turns.length === 0 ? null : Math.min(...turns);
+  return nextOf(
+    sales.filter((sale) => sale.sku === sku).flatMap((sale) => [sale.starts_at, sale.ends_at]),
+    now,
+  );
 }
 
 /** The most units that one order may ask for; at least 1. */

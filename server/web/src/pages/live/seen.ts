@@ -1,6 +1,7 @@
 /** Titles and pictures of products this browser has seen in a room: an order outlives its product's place on the shelf. */
 
 import type { Product } from "@miaodan/client";
+import { remembered as kept, remember } from "../shared/storage.js";
 
 export interface Seen {
   title: string;
@@ -37,7 +38,7 @@ function short(image: string | null): string | null {
 
 function read(room: string): ReadonlyMap<string, Seen> {
   try {
-    const stored: unknown = JSON.parse(localStorage.getItem(`miaodan.seen.${room}`) ?? "[]");
+    const stored: unknown = JSON.parse(kept(`miaodan.seen.${room}`) ?? "[]");
     if (!Array.isArray(stored)) return new Map();
     return new Map(stored.filter(isEntry));
   } catch {
@@ -59,11 +60,7 @@ export function seenIn(room: string, products: readonly Product[]): ReadonlyMap<
   const next = remembered(before, products);
   rooms.set(room, next);
   if (next !== before) {
-    try {
-      localStorage.setItem(`miaodan.seen.${room}`, JSON.stringify([...next]));
-    } catch {
-      // Full or forbidden: it is known until the page goes.
-    }
+    remember(`miaodan.seen.${room}`, JSON.stringify([...next]));
   }
   return next;
 }

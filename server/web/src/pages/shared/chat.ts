@@ -1,7 +1,8 @@
 /** The latest danmaku of a room, as a list that never grows beyond its bound (oldest go first). */
 
 import type { Danmaku, RoomClient } from "@miaodan/client";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
+import { useRedraw } from "./redraw.js";
 
 const LIMIT = 200;
 /** The list is drawn this often at most; more seldom where so many came that nobody reads them all. */
@@ -36,7 +37,7 @@ export class ChatLog {
 /** Follows a client's chat; `onShown` hears each new line once. */
 export function useChat(client: RoomClient, onShown?: (danmaku: Danmaku) => void): ChatLog {
   const log = useMemo(() => new ChatLog(), [client]);
-  const [, draw] = useState(0);
+  const redraw = useRedraw();
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let drawnAt = 0;
@@ -47,7 +48,7 @@ export function useChat(client: RoomClient, onShown?: (danmaku: Danmaku) => void
       drawnAt = performance.now();
       many = log.total - drawn > MANY;
       drawn = log.total;
-      draw((count) => count + 1);
+      redraw();
     };
     const again = (): void => {
       timer ??= setTimeout(now, Math.max(0, (many ? DRAW_MANY_EVERY_MS : DRAW_EVERY_MS) - (performance.now() - drawnAt)));

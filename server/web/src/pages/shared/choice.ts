@@ -1,26 +1,12 @@
 /** What the visitor chose, language and theme, as it is remembered; small, as it is read before the first paint. */
 
+import { remembered } from "./storage.js";
+
 export type Lang = "en" | "zh";
 export type Theme = "dark" | "light";
 
 export const LANG_KEY = "miaodan.lang";
 export const THEME_KEY = "miaodan.theme";
-
-export function remembered(key: string): string | null {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-export function remember(key: string, value: string): void {
-  try {
-    localStorage.setItem(key, value);
-  } catch {
-    // A browser that stores nothing still switches for this visit.
-  }
-}
 
 /** Chinese of any kind reads our Chinese text, everybody else English. */
 export function preferred(languages: readonly string[], chosen: string | null): Lang {

@@ -1,12 +1,13 @@
 /** Countdowns on the server's clock. */
 
 import type { ServerClock } from "@miaodan/client";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { tenths } from "./format.js";
+import { useRedraw } from "./redraw.js";
 
 /** The server's time, drawn anew just after each full step before `until`; still once it has passed. */
 export function useServerTime(clock: ServerClock, until: number | null, stepMs: number): number {
-  const [, draw] = useState(0);
+  const redraw = useRedraw();
   useEffect(() => {
     if (until === null) return;
     let timer: ReturnType<typeof setTimeout>;
@@ -17,7 +18,7 @@ export function useServerTime(clock: ServerClock, until: number | null, stepMs: 
       const wait = remaining % stepMs || stepMs;
       timer = setTimeout(
         () => {
-          draw((count) => count + 1);
+          redraw();
           plan();
         },
         Math.max(1, Math.ceil(wait)),

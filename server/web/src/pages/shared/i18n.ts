@@ -1,13 +1,14 @@
 /** The pages' language: the browser's at first, then what the visitor chose. */
 
-import { useEffect, useState } from "preact/hooks";
 import { en, type TextKey, zh } from "../text/index.js";
-import { firstLang, LANG_KEY, type Lang, remember, showLang } from "./choice.js";
+import { firstLang, LANG_KEY, type Lang, showLang } from "./choice.js";
+import { Listeners, useRedrawBy } from "./redraw.js";
+import { remember } from "./storage.js";
 
 export type { Lang, TextKey };
 
 const texts: Record<Lang, Record<TextKey, string>> = { en, zh };
-const listeners = new Set<() => void>();
+const listeners = new Listeners();
 
 let lang: Lang = firstLang();
 showLang(lang);
@@ -25,7 +26,7 @@ export function setLang(next: Lang): void {
   lang = next;
   showLang(next);
   remember(LANG_KEY, next);
-  for (const listener of [...listeners]) listener();
+  listeners.tell();
 }
 
 export type Fill = Record<string, string | number>;
@@ -36,13 +37,6 @@ export function t(key: TextKey, fill: Fill = {}): string {
 
 /** Draws the component anew when the language changes. */
 export function useLang(): Lang {
-  const [, draw] = useState(0);
-  useEffect(() => {
-    const listener = (): void => draw((count) => count + 1);
-    listeners.add(listener);
-    return () => {
-      listeners.delete(listener);
-    };
-  }, []);
+  useRedrawBy(listeners);
   return lang;
 }

@@ -107,28 +107,18 @@ export function LinkBanner({ client }: { client: RoomClient }) {
   );
 }
 
-const TITLES: Record<number, TextKey> = {
-  [CloseCode.NO_SUCH_ROOM]: "gone.noRoom",
-  [CloseCode.KICKED]: "gone.kicked",
-  [CloseCode.BAD_TOKEN]: "gone.badToken",
-  [CloseCode.FORBIDDEN]: "gone.forbidden",
-  [CloseCode.REPLACED]: "gone.replaced",
-};
+interface Farewell {
+  title: TextKey;
+  help: TextKey;
+  icon: IconName;
+}
 
-const HELP: Record<number, TextKey> = {
-  [CloseCode.NO_SUCH_ROOM]: "gone.noRoomHelp",
-  [CloseCode.KICKED]: "gone.kickedHelp",
-  [CloseCode.BAD_TOKEN]: "gone.badTokenHelp",
-  [CloseCode.FORBIDDEN]: "gone.forbiddenHelp",
-  [CloseCode.REPLACED]: "gone.replacedHelp",
-};
-
-const ICONS: Record<number, IconName> = {
-  [CloseCode.NO_SUCH_ROOM]: "door",
-  [CloseCode.KICKED]: "shield",
-  [CloseCode.BAD_TOKEN]: "clock",
-  [CloseCode.FORBIDDEN]: "shield",
-  [CloseCode.REPLACED]: "windows",
+const FAREWELLS: Record<number, Farewell> = {
+  [CloseCode.NO_SUCH_ROOM]: { title: "gone.noRoom", help: "gone.noRoomHelp", icon: "door" },
+  [CloseCode.KICKED]: { title: "gone.kicked", help: "gone.kickedHelp", icon: "shield" },
+  [CloseCode.BAD_TOKEN]: { title: "gone.badToken", help: "gone.badTokenHelp", icon: "clock" },
+  [CloseCode.FORBIDDEN]: { title: "gone.forbidden", help: "gone.forbiddenHelp", icon: "shield" },
+  [CloseCode.REPLACED]: { title: "gone.replaced", help: "gone.replacedHelp", icon: "windows" },
 };
 
 /** The session is over: why, and what to do about it. */
@@ -144,15 +134,16 @@ function GoneCard({ code, ...props }: GoneProps & { code: number }) {
   const box = useRef<HTMLDivElement>(null);
   useDialog(box, () => undefined);
   const again = code !== CloseCode.NO_SUCH_ROOM && code !== CloseCode.KICKED;
+  const farewell = FAREWELLS[code];
   const signIn = code === CloseCode.BAD_TOKEN || code === CloseCode.FORBIDDEN;
   return (
     <div class="gone" role="alert" data-testid="gone" data-code={code}>
       <div class="gone-card" tabIndex={-1} ref={box}>
         <span class={`gone-icon${code === CloseCode.KICKED ? " bad" : ""}`}>
-          <Icon name={ICONS[code] ?? "offline"} />
+          <Icon name={farewell?.icon ?? "offline"} />
         </span>
-        <h2>{t(TITLES[code] ?? "gone.other")}</h2>
-        <p class="soft">{t(HELP[code] ?? "gone.code", { code })}</p>
+        <h2>{t(farewell?.title ?? "gone.other")}</h2>
+        <p class="soft">{t(farewell?.help ?? "gone.code", { code })}</p>
         {code === CloseCode.KICKED && props.kickedReason !== "" && (
           <p class="gone-reason">{t("gone.kickedReason", { reason: props.kickedReason })}</p>
         )}

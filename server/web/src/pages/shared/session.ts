@@ -1,14 +1,15 @@
 /** A room client for a component: connected while it is shown, drawn anew when something changed. */
 
 import { type ClientOptions, CommandError, ConnectionLost, ReplyTimeout, RoomClient } from "@miaodan/client";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import { type TextKey, t } from "./i18n.js";
+import { useRedraw } from "./redraw.js";
 
 export function useClient(options: ClientOptions): RoomClient {
   const client = useMemo(() => new RoomClient(options), [options.url, options.token]);
-  const [, draw] = useState(0);
+  const redraw = useRedraw();
   useEffect(() => {
-    const off = client.on("change", () => draw((count) => count + 1));
+    const off = client.on("change", redraw);
     client.connect();
     return () => {
       off();

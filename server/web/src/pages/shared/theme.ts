@@ -1,18 +1,19 @@
 /** Dark or light: what the visitor's system says until they choose here; every colour follows `color-scheme`. */
 
-import { useEffect, useState } from "preact/hooks";
-import { chosenTheme, remember, showTheme, THEME_KEY, type Theme } from "./choice.js";
+import { chosenTheme, showTheme, THEME_KEY, type Theme } from "./choice.js";
+import { Listeners, useRedrawBy } from "./redraw.js";
+import { remember } from "./storage.js";
 
 export type { Theme };
 
 const system = matchMedia("(prefers-color-scheme: dark)");
-const listeners = new Set<() => void>();
+const listeners = new Listeners();
 
 let chosen = chosenTheme();
 
 function show(): void {
   showTheme(chosen);
-  for (const listener of [...listeners]) listener();
+  listeners.tell();
 }
 
 export function currentTheme(): Theme {
@@ -27,14 +28,7 @@ export function setTheme(theme: Theme): void {
 
 /** Draws the component anew when the theme changes. */
 export function useTheme(): Theme {
-  const [, draw] = useState(0);
-  useEffect(() => {
-    const listener = (): void => draw((count) => count + 1);
-    listeners.add(listener);
-    return () => {
-      listeners.delete(listener);
-    };
-  }, []);
+  useRedrawBy(listeners);
   return currentTheme();
 }
 

@@ -2,11 +2,9 @@
 
 export const en = {
   "landing.title": "Live rooms",
-  "landing.intro": "Rooms that are on air right now.",
   "landing.empty": "No room is live right now. Come back in a moment.",
   "landing.failed": "The list of rooms could not be loaded.",
   "landing.again": "Try again",
-  "landing.watch": "Watch",
   "landing.host": "Host console",
   "landing.open": "Open",
   "landing.roomId": "Room id",
@@ -26,11 +24,9 @@ export const en = {
 
 export const zh: Record<keyof typeof en, string> = {
   "landing.title": "正在直播",
-  "landing.intro": "此刻正在直播的房间。",
   "landing.empty": "现在还没有直播，过一会儿再来看看。",
   "landing.failed": "直播间列表加载失败。",
   "landing.again": "重试",
-  "landing.watch": "进入直播间",
   "landing.host": "主播台",
   "landing.open": "进入",
   "landing.roomId": "房间号",

@@ -60,7 +60,6 @@ export const en = {
   "token.use": "Enter",
   "token.guest": "Watch as a guest",
   "token.needed": "Sign in to chat and buy",
-  "token.signIn": "Sign in",
 
   "stock.left": "{count} left",
   "stock.none": "Sold out",
@@ -159,7 +158,6 @@ export const zh: Record<keyof typeof en, string> = {
   "token.use": "进入",
   "token.guest": "以游客身份观看",
   "token.needed": "登录后即可发言和购买",
-  "token.signIn": "登录",
 
   "stock.left": "剩 {count} 件",
   "stock.none": "已售罄",

@@ -74,7 +74,6 @@ export const en = {
   "card.another": "Buy another",
   "card.soldOut": "Sold out just now. What is not paid in time comes back here.",
   "card.limit": "You have as many as one person may have.",
-  "card.list": "Back to the bag",
 
   "orders.short": "Orders",
   "orders.filter": "Show",
@@ -185,7 +184,6 @@ export const zh: Record<keyof typeof en, string> = {
   "card.another": "再买一件",
   "card.soldOut": "刚刚售罄。未付款的会回到这里。",
   "card.limit": "您已达到限购数量。",
-  "card.list": "返回小黄车",
 
   "orders.short": "订单",
   "orders.filter": "筛选",

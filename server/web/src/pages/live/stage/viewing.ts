@@ -1,6 +1,7 @@
 /** How this visitor likes to watch, remembered in this browser. */
 
 import { useState } from "preact/hooks";
+import { remember, remembered } from "../../shared/storage.js";
 
 export interface Viewing {
   danmaku: boolean;
@@ -27,21 +28,11 @@ export function parseViewing(stored: string | null): Viewing {
 }
 
 export function useViewing(): [Viewing, (change: Partial<Viewing>) => void] {
-  const [viewing, setViewing] = useState<Viewing>(() => {
-    try {
-      return parseViewing(localStorage.getItem(KEY));
-    } catch {
-      return DEFAULT;
-    }
-  });
+  const [viewing, setViewing] = useState<Viewing>(() => parseViewing(remembered(KEY)));
   const change = (part: Partial<Viewing>): void => {
     const next = { ...viewing, ...part };
     setViewing(next);
-    try {
-      localStorage.setItem(KEY, JSON.stringify(next));
-    } catch {
-      // A browser that stores nothing still does it for this visit.
-    }
+    remember(KEY, JSON.stringify(next));
   };
   return [viewing, change];
 }
