@@ -133,9 +133,10 @@ class FrameStream(asyncio.Protocol):
 
     def close(self, code: int, reason: str, linger: float = LINGER_SECONDS) -> None:
         """Send a Close frame behind what is queued; cut the line after `linger` seconds."""
-        if not self.is_open():
+        is_open = self.is_open()
+        self._forbid()  # also where the peer broke the protocol in the same read: nothing more is heard
+        if not is_open:
             return
-        self._forbid()
         self._websocket.send_close(code, reason)
         self._flush()
         self._close_sent = True

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from websockets.protocol import Protocol, Side, State
 
@@ -129,6 +129,7 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@example(sent=[wire(1, b"close"), wire(9, b""), wire(0, b"", fin=False)], cuts=[])
 @given(sent=st.lists(frames, max_size=12), cuts=st.lists(st.integers(0, 3_000), max_size=8))
 def test_the_same_is_heard_and_answered(runner: asyncio.Runner, sent: list[bytes], cuts: list[int]) -> None:
     whole = b"".join(sent)
