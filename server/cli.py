@@ -16,6 +16,7 @@ import msgspec
 from schemas.codes import Role as TokenRole
 from server.flags import FLAGS, load_settings, settings_flags
 from server.ops import configuration
+from server.ops.collector import importing
 from server.ops.logs import configure_logs
 from server.orders.database import ledger_url, parse_url
 from server.orders.errors import BadDatabaseUrl, LedgerError
@@ -117,7 +118,8 @@ def worker_command(role: str, index: int, fd: int | None, webhook_url: str) -> N
     if role == "sandbox-psp":
         options = sandbox_options(settings, webhook_url, certificate=settings.server.ssl_certfile)
         _pretend(options, socket.socket(fileno=fd))
-    from server import app  # noqa: PLC0415 - heavy, and only a child's
+    with importing():
+        from server import app  # noqa: PLC0415 - heavy, and only a child's
 
     sys.exit(app.run_gateway(settings, fd) if role == "gateway" else app.run_backoffice(settings))
 

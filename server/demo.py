@@ -102,7 +102,7 @@ class Demo:
 
     def start(self) -> None:
         """Server, host, crowd. Raises DemoFailed."""
-        command = ["-m", "server.cli", "serve", "--host", self._host, "--port", str(self._port)]
+        command = ["-m", "server", "serve", "--host", self._host, "--port", str(self._port)]
         command += ["--workers", str(self._workers), "--data-dir", str(self._directory)]
         environment = {**os.environ, "MIAODAN_SERVER__DEMO": "true"}
         environment.setdefault("MIAODAN_SERVER__LOG_LEVEL", "warning")
@@ -205,7 +205,7 @@ class Demo:
     def audit(self) -> int:
         """Compare store and ledger; their word is the exit code."""
         click.echo(self.summary())
-        command = [sys.executable, "-m", "server.cli", "audit", "--data-dir", str(self._directory)]
+        command = [sys.executable, "-m", "server", "audit", "--data-dir", str(self._directory)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         if not done.returncode:
             found = orjson.loads(done.stdout)

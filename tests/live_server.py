@@ -66,7 +66,7 @@ class LiveServer:
         self._process = subprocess.Popen(
             [
                 sys.executable,
-                *("-m", "server.cli", "serve", "--port", str(self._port)),
+                *("-m", "server", "serve", "--port", str(self._port)),
                 *("--data-dir", str(self.data_dir), "--workers", str(self._workers)),
             ],
             stdout=subprocess.PIPE,
@@ -192,7 +192,7 @@ class LiveServer:
     def audit(self) -> tuple[int, Any]:
         """`miaodan audit`: exit code and report."""
         done = subprocess.run(
-            [sys.executable, "-m", "server.cli", "audit", "--data-dir", str(self.data_dir)],
+            [sys.executable, "-m", "server", "audit", "--data-dir", str(self.data_dir)],
             check=False,
             capture_output=True,
             text=True,

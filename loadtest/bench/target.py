@@ -43,7 +43,7 @@ _LISTENING = re.compile(rb"listening on (http://\S+)")
 def known_settings() -> set[str]:
     """Names of the environment variables this server takes; it refuses to start with one it does not know."""
     told = subprocess.run(
-        [sys.executable, "-m", "server.cli", "config", "env"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "server", "config", "env"], capture_output=True, text=True, check=True
     )
     return set(re.findall(r"^(MIAODAN_\w+)=", told.stdout, re.MULTILINE))
 
@@ -73,7 +73,7 @@ class Server:
         command = [
             sys.executable,
             "-m",
-            "server.cli",
+            "server",
             "serve",
             "--port",
             "0",

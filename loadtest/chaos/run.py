@@ -289,7 +289,7 @@ class Course:
         """What `miaodan audit` prints; what went wrong where that is no JSON."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MIAODAN_")}
         done = subprocess.run(
-            [sys.executable, "-m", "server.cli", "audit", "--data-dir", str(self._server.data_dir)],
+            [sys.executable, "-m", "server", "audit", "--data-dir", str(self._server.data_dir)],
             check=False,
             capture_output=True,
             text=True,

@@ -152,7 +152,7 @@ async def _supervise(
 
 
 def _worker(role: str, *options: str) -> list[str]:
-    return [sys.executable, "-P", "-m", "server.cli", "worker", "--role", role, *options]
+    return [sys.executable, "-P", "-m", "server", "worker", "--role", role, *options]
 
 
 def _environment(settings: Settings, numbers: metrics.Numbers) -> dict[str, str]:

@@ -15,6 +15,7 @@ from websockets.protocol import Protocol, Side, State
 from server.gateway import stream
 from server.gateway.short_frames import between_frames, short_frame
 from server.gateway.stream import FrameStream
+from tests.depth import rounds
 
 LONGEST = 300
 MASK = b"\x01\x02\x03\x04"
@@ -128,7 +129,11 @@ def runner() -> Iterator[asyncio.Runner]:
         yield runner
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=rounds(150, 2_000),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+)
 @example(sent=[wire(1, b"close"), wire(9, b""), wire(0, b"", fin=False)], cuts=[])
 @given(sent=st.lists(frames, max_size=12), cuts=st.lists(st.integers(0, 3_000), max_size=8))
 def test_the_same_is_heard_and_answered(runner: asyncio.Runner, sent: list[bytes], cuts: list[int]) -> None:

@@ -26,13 +26,14 @@ from server.orders.keys import KeyBook
 from server.orders.records import StoredOrder, decode_stored
 from server.settings import OrderSettings
 from server.valkey import connect, embedded_url
+from tests.depth import rounds
 from tests.integration.test_main_job import live_room
 from tests.live_server import Client, Event, LiveServer, host, product, running, viewer
 from tests.power import PowerLine, kill_nine
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(180)]
 
-CUTS = 6
+CUTS = rounds(3, 6)
 BUYERS = 16
 AGAIN = {"unknown_outcome", "unavailable", "rate_limited", "payment_failed"}
 SEED = int(os.environ.get("MIAODAN_TEST_SEED", "0")) or time.time_ns() % 1_000_000

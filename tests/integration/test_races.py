@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.depth import rounds
 from tests.integration.test_main_job import live_room
 from tests.live_server import Client, LiveServer, host, product, running, viewer
 from tests.sandbox.running import Sandbox
@@ -17,7 +18,7 @@ from tests.sandbox.running import Sandbox
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 RACERS = 200
-TURNS = 25
+TURNS = rounds(8, 25)
 
 
 @pytest.fixture(scope="module")

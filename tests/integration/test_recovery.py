@@ -82,7 +82,9 @@ async def sell_out_while(server: LiveServer, room: str, disturb: str) -> list[Bu
     return buyers
 
 
-@pytest.mark.parametrize("part", ["gateway", "backoffice", "sandbox-psp", "valkey"])
+@pytest.mark.parametrize(
+    "part", ["gateway", "backoffice", pytest.param("sandbox-psp", marks=pytest.mark.campaign), "valkey"]
+)
 async def test_kill_nine_during_a_sale(tmp_path: Path, part: str) -> None:
     with running(
         tmp_path / "data", limits__orders_per_second=0, payments__sandbox_latency_ms=5, server__drain_ms=200
@@ -198,7 +200,7 @@ async def test_a_room_goes_on_talking_after_the_store_came_back(tmp_path: Path) 
 def test_a_second_serve_on_the_same_data_is_refused(tmp_path: Path) -> None:
     with running(tmp_path / "data") as server:
         second = subprocess.run(
-            [sys.executable, "-m", "server.cli", "serve", "--port", "0", "--data-dir", str(server.data_dir)],
+            [sys.executable, "-m", "server", "serve", "--port", "0", "--data-dir", str(server.data_dir)],
             capture_output=True,
             text=True,
             check=False,

@@ -21,7 +21,13 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+LONG = {"flood", "half_open", "churn", "drain", "leaks"}
+"""Whose promises other tests hold as well (fan-out, upkeep, goodbye): once in a while."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.campaign if name in LONG else ()) for name in SCENARIOS]
+)
 def test_held(name: str, tmp_path: Path) -> None:
     viewers, seconds = SMALL[name]
     verdict = play(SCENARIOS[name], tmp_path, 7, viewers=viewers, seconds=seconds)

@@ -94,6 +94,7 @@ async def test_a_payer_is_killed_while_the_deadline_passes(market: Market) -> No
 # ---- who else may end a charge -------------------------------------------------------------------
 
 
+@pytest.mark.campaign
 async def test_a_slow_payer_and_the_poller(market: Market) -> None:
     """The poller takes the gateway for dead; it is not, or it is killed anywhere."""
     payer, poller = market.site("payer"), market.site("poller")
@@ -135,7 +136,7 @@ async def test_a_notice_and_the_direct_answer(market: Market) -> None:
     assert set(results) == {None, "paid", "already_paid"}
 
 
-@pytest.mark.parametrize("other", ["release", "poll"])
+@pytest.mark.parametrize("other", ["release", pytest.param("poll", marks=pytest.mark.campaign)])
 async def test_a_notice_of_a_payment_decided_late(market: Market, other: str) -> None:
     """The gateway heard `pending`; when the money is taken, the notice comes, and the back office as well."""
     webhook, office = market.site("webhook"), market.site("office")

@@ -34,6 +34,7 @@ async def silence(market: Market, site: Site) -> int:
     return await site.refunds.sweep()
 
 
+@pytest.mark.campaign
 async def test_approval_and_the_hosts_silence(market: Market) -> None:
     """Both carry the refund out; either may be killed over it."""
     host, office = market.site("host"), market.site("office")

@@ -229,7 +229,7 @@ async def test_a_sale_closes_while_its_last_unit_comes_back(market: Market) -> N
 # ---- one request, more than once -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("pay", [False, True])
+@pytest.mark.parametrize("pay", [False, pytest.param(True, marks=pytest.mark.campaign)])
 async def test_a_lost_reply_and_the_same_request_elsewhere(market: Market, pay: bool) -> None:
     """The line is cut around the reservation, or not at all, while another gateway is asked the same."""
     one, two = market.site("one"), market.site("two")
@@ -262,7 +262,7 @@ async def test_a_lost_reply_and_the_same_request_elsewhere(market: Market, pay: 
     assert tried.points >= {"at-reserve", "reserve"}
 
 
-@pytest.mark.parametrize("point", ["pay", "release", "amend"])
+@pytest.mark.parametrize("point", [pytest.param("pay", marks=pytest.mark.campaign), "release", "amend"])
 async def test_a_lost_reply_to_a_change(market: Market, point: str) -> None:
     """Whoever is cut off from the answer asks again, and nothing happens twice."""
     one, two = market.site("one"), market.site("two")

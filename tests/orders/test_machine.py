@@ -34,6 +34,7 @@ from server.orders.refund_sweeper import RefundSweeper
 from server.orders.sweeper import HoldSweeper
 from server.orders.verified import mark_verified
 from server.valkey import connect
+from tests.depth import rounds
 from tests.orders.model import Model, ModelPool
 from tests.orders.shop import ROOM, SHORT, Shop, accepted
 
@@ -398,7 +399,7 @@ def test_pools_are_what_the_model_says(store_url: str) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=40,
+            max_examples=rounds(25, 40),
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -29,6 +29,7 @@ from server.orders.records import StoredOrder
 from server.orders.refund_sweeper import RefundSweeper
 from server.orders.verified import mark_verified
 from server.valkey import connect, store_time
+from tests.depth import rounds
 from tests.orders.shop import NO, ROOM, SETTINGS, Shop, accepted
 from tests.orders.stage import Stage
 
@@ -353,7 +354,7 @@ async def interleave(
 
 
 @pytest.mark.timeout(120)
-@settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=rounds(30, 60), deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(
     names=st.lists(st.sampled_from(sorted(ACTORS)), min_size=2, max_size=4, unique=True),
     goods_shipped=st.booleans(),

@@ -16,7 +16,7 @@ import pytest
 
 from tests.platform.watch import running, wait_until
 
-MIAODAN = [sys.executable, "-m", "server.cli"]
+MIAODAN = [sys.executable, "-m", "server"]
 
 
 class Server:

@@ -70,7 +70,7 @@ class Sandbox:
         with (self.data_dir.parent / "sandbox.log").open("a") as log:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "server.cli", "sandbox-psp", "--port", str(self._port)),
+                    *(sys.executable, "-m", "server", "sandbox-psp", "--port", str(self._port)),
                     *("--data-dir", str(self.data_dir), *self._options),
                 ],
                 stdout=subprocess.PIPE,

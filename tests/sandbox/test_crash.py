@@ -13,12 +13,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.depth import rounds
 from tests.sandbox.running import Json, Sandbox, Shop, sandbox, shop
 
 pytestmark = pytest.mark.anyio
 
 BUYERS = 12
-KILLS = 6
+KILLS = rounds(3, 6)
 ANSWERS_BETWEEN = 40
 
 
@@ -107,7 +108,7 @@ async def test_one_process_per_book(tmp_path: Path) -> None:
     data = tmp_path / "data"
     async with sandbox(data) as psp:
         second = subprocess.run(
-            [sys.executable, "-m", "server.cli", "sandbox-psp", "--port", "0", "--data-dir", str(data)],
+            [sys.executable, "-m", "server", "sandbox-psp", "--port", "0", "--data-dir", str(data)],
             capture_output=True,
             text=True,
             check=False,
