@@ -12,7 +12,7 @@ from loadtest.stress.stage import Scenario, Stage
 from loadtest.stress.verdict import Figures
 from schemas.codes import CloseCode, Role
 
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 """How long a line that has failed may stay open."""
 HEAD_S = 15.0
 """How long a request may take for its headers; shorter runs leave that case out."""
