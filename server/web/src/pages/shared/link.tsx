@@ -127,6 +127,7 @@ export function Gone(props: GoneProps) {
   return status.phase !== "closed" || status.code === null ? null : <GoneCard {...props} code={status.code} />;
 }
 
+/** `guest`: one may be here without a name, which nobody may at the console. */
 type GoneProps = { client: RoomClient; control: EntryControl; kickedReason: string; guest: boolean };
 
 function GoneCard({ code, ...props }: GoneProps & { code: number }) {
@@ -135,6 +136,7 @@ function GoneCard({ code, ...props }: GoneProps & { code: number }) {
   useDialog(box, () => undefined);
   const again = code !== CloseCode.NO_SUCH_ROOM && code !== CloseCode.KICKED;
   const farewell = FAREWELLS[code];
+  const help = code === CloseCode.FORBIDDEN && !props.guest ? "gone.forbiddenDeskHelp" : farewell?.help;
   const signIn = code === CloseCode.BAD_TOKEN || code === CloseCode.FORBIDDEN;
   return (
     <div class="gone" role="alert" data-testid="gone" data-code={code}>
@@ -143,7 +145,7 @@ function GoneCard({ code, ...props }: GoneProps & { code: number }) {
           <Icon name={farewell?.icon ?? "offline"} />
         </span>
         <h2>{t(farewell?.title ?? "gone.other")}</h2>
-        <p class="soft">{t(farewell?.help ?? "gone.code", { code })}</p>
+        <p class="soft">{t(help ?? "gone.code", { code })}</p>
         {code === CloseCode.KICKED && props.kickedReason !== "" && (
           <p class="gone-reason">{t("gone.kickedReason", { reason: props.kickedReason })}</p>
         )}
