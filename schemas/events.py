@@ -81,7 +81,10 @@ class Done(Wire, tag="done", tag_field="type"):
 
 
 class Muted(Wire, tag="muted", tag_field="type"):
-    """`until` null: until unmuted; `until` 0: no longer muted."""
+    """`until` null: until unmuted; `until` 0: no longer muted.
+
+    Right behind `welcome` where the user is muted; a welcome without it: they may speak.
+    """
 
     until: At | None
     reason: str = ""

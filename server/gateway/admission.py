@@ -11,11 +11,12 @@ from msgspec import UNSET, Raw, Struct
 from schemas.codecs import Codec
 from schemas.codes import CloseCode, ErrorCode, Role
 from schemas.commands import Hello
-from schemas.events import Error, Kicked, Welcome
+from schemas.events import Error, Kicked, Muted, Welcome
 from schemas.models import Order, Resume, RoomSnapshot, User
 from server.gateway.doorway import Doorway
 from server.orders.newcomers import Visit
 from server.rooms.live import LiveRoom
+from server.rooms.moderation import FOREVER
 from server.trust.roles import may_control
 from server.trust.tokens import BadToken, Identity
 
@@ -50,6 +51,8 @@ class Admission:
     moderations: int
     """The room's count of mutes and kicks when this was read; when it has moved on, read again."""
     visit: Visit | None = None
+    muted: Muted | None = None
+    """Said behind the welcome; None: this user may speak."""
 
 
 def take_turn(door: Doorway, hello: Hello) -> None:
@@ -97,7 +100,11 @@ async def admit(door: Doorway, room_id: str, hello: Hello, control: bool) -> Adm
         raise Refused(CloseCode.KICKED, standing.reason, Kicked(reason=standing.reason))
     visit = door.orders.visit(room_id, user.id)
     orders = await door.orders.unfinished(room_id, user.id, visit)
-    return Admission(user, identity.expires_at, False, room, orders, moderations, visit)
+    muted = None
+    if standing.muted is not None:
+        until = None if standing.muted >= FOREVER else standing.muted
+        muted = Muted(until=until, reason=standing.reason)
+    return Admission(user, identity.expires_at, False, room, orders, moderations, visit, muted)
 
 
 def _identify(door: Doorway, hello: Hello, now: int) -> Identity | None:
@@ -117,13 +124,13 @@ def welcome(
     resume: Resume | None,
     missed: list[bytes] | None,
 ) -> list[bytes]:
-    """The first batch, encoded: `welcome`, and behind it what was missed when `missed` is known."""
+    """The first batch, encoded: `welcome`, `muted` where this user is, what was missed where that is known."""
     room = admission.room
     now = door.clock()
     recovered = resume is not None and missed is not None
     # Everybody's snapshot is the same: it is encoded once, and stands in each welcome as it is.
     snapshot = UNSET if recovered else cast(RoomSnapshot, Raw(room.encoded_snapshot(codec)))
-    first = codec.encode(
+    said = codec.encode(
         Welcome(
             session=session,
             user=admission.user,
@@ -136,5 +143,6 @@ def welcome(
             orders=admission.orders,
         )
     )
+    first = [said] if admission.muted is None else [said, codec.encode(admission.muted)]
     # The log holds no numbers: who comes back without a snapshot is told those of this moment.
-    return [first, *(missed or ()), codec.encode(room.numbers(now))] if recovered else [first]
+    return [*first, *(missed or ()), codec.encode(room.numbers(now))] if recovered else first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
@@ -11,7 +12,7 @@ from msgspec import UNSET
 from schemas.codecs import JSON, MSGPACK, Codec
 from schemas.codes import CloseCode, ErrorCode, OrderStatus, Role, RoomStatus
 from schemas.commands import Hello
-from schemas.events import Error, ProductPinned, RoomState, Welcome
+from schemas.events import Error, Muted, ProductPinned, RoomState, Welcome
 from schemas.models import Order, Product, Resume, RoomSnapshot, User
 from server.gateway.admission import Admission, Refused, take_turn, welcome
 from server.gateway.doorway import Doorway
@@ -89,6 +90,17 @@ def test_a_welcome_with_what_was_missed(codec: Codec, count: int) -> None:
     batch = welcome(door(), codec, admission(codec), "x", Resume(epoch="e", seq=1), missed)
     assert codec.decode_batch(codec.join(batch)) == [whole(recovered=True), *events, NUMBERS]
     assert missed == [codec.encode(event) for event in events], "shared with others who resume"
+
+
+@pytest.mark.parametrize("codec", [JSON, MSGPACK], ids=["json", "msgpack"])
+def test_a_muted_user_is_told_right_behind_the_welcome(codec: Codec) -> None:
+    muted = Muted(until=NOW + 60_000, reason="spam")
+    admitted = replace(admission(codec), muted=muted)
+    batch = welcome(door(), codec, admitted, "x", None, None)
+    assert codec.decode_batch(codec.join(batch)) == [whole(recovered=False), muted]
+    pin = ProductPinned(sku=None, seq=70_000)
+    batch = welcome(door(), codec, admitted, "x", Resume(epoch="e", seq=1), [codec.encode(pin)])
+    assert codec.decode_batch(codec.join(batch)) == [whole(recovered=True), muted, pin, NUMBERS]
 
 
 def test_a_turn_is_taken_or_the_time_is_told() -> None:

@@ -122,6 +122,7 @@ async def test_a_mute_is_kept_across_a_reconnect(server: LiveServer, room: str) 
     async with host(server, room) as control, viewer(server, room, "ann"):
         await control.ask("viewer.mute", user="ann")
     async with viewer(server, room, "ann") as again:
+        assert (await again.wait_for("muted"))["until"] is None, "told before a word was tried"
         assert (await again.ask("danmaku.send", text="hi"))["code"] == "muted"
 
 

@@ -19,11 +19,11 @@ export function useMuted(client: RoomClient): number | null {
   useEffect(() => {
     const offs = [
       client.on("muted", (event) => setUntil(event.until === 0 ? null : (event.until ?? Infinity))),
-      // A welcome does not say how things stand: a refusal does.
       client.on("error", (event) => {
         if (event.code !== "muted") return;
         setUntil(event.retry_after_ms === undefined ? Infinity : client.clock.now() + event.retry_after_ms);
       }),
+      // Where one is still muted, `muted` stands right behind it.
       client.on("welcome", () => setUntil(null)),
     ];
     return () => {

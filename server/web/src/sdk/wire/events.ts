@@ -60,7 +60,11 @@ export interface Done {
   seq: number;
 }
 
-/** `until` null: until unmuted; `until` 0: no longer muted. */
+/**
+ * `until` null: until unmuted; `until` 0: no longer muted.
+ *
+ * Right behind `welcome` where the user is muted; a welcome without it: they may speak.
+ */
 export interface Muted {
   type: "muted";
   /** Milliseconds since the Unix epoch, on the server's clock. */
