@@ -124,7 +124,7 @@ def welcome(
     resume: Resume | None,
     missed: list[bytes] | None,
 ) -> list[bytes]:
-    """The first batch, encoded: `welcome`, `muted` where this user is, what was missed where that is known."""
+    """The first batch, encoded: `welcome`, `muted` where this user is, what was missed where known."""
     room = admission.room
     now = door.clock()
     recovered = resume is not None and missed is not None

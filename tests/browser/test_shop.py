@@ -169,6 +169,23 @@ def test_the_bag_of_a_phone_keeps_the_keyboard_and_closes_on_escape(
         expect(opener).to_be_focused()
 
 
+def test_the_bag_of_a_phone_makes_way_for_a_product_and_comes_back(
+    server: LiveServer, room: str, open_page: OpenPage
+) -> None:
+    direct(server, room, ("room.start", {}), tea())
+    viewer = watch(open_page, room)
+    bag = viewer.get_by_test_id("panel")
+    card = card_of(viewer, "tea")
+    expect(bag).not_to_be_in_viewport()
+    expect(viewer.locator(".panel-back")).to_have_count(0)
+    card.get_by_test_id("card-close").click()
+    expect(card).to_have_count(0)
+    expect(bag).to_be_in_viewport()
+    expect(shelf_item(viewer, "tea").get_by_test_id("buy")).to_be_focused()
+    viewer.keyboard.press("Escape")
+    expect(bag).to_be_hidden()
+
+
 def test_a_flash_button_that_cannot_buy_explains_itself(
     server: LiveServer, room: str, open_page: OpenPage
 ) -> None:

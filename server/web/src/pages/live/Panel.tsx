@@ -15,6 +15,8 @@ export interface PanelProps {
   wide: boolean;
   /** A phone's sheet is up. */
   open: boolean;
+  /** A product card is over it: a phone's sheet makes way, and comes back as it was. */
+  behind: boolean;
   tab: Tab;
   onTab: (tab: Tab) => void;
   onClose: () => void;
@@ -23,7 +25,7 @@ export interface PanelProps {
   children: ComponentChildren;
 }
 
-export function Panel({ client, wide, open, tab, onTab, onClose, products, children }: PanelProps) {
+export function Panel({ client, wide, open, behind, tab, onTab, onClose, products, children }: PanelProps) {
   const box = useRef<HTMLElement>(null);
   const sheet = open && !wide;
   useDialog(box, onClose, sheet);
@@ -31,9 +33,9 @@ export function Panel({ client, wide, open, tab, onTab, onClose, products, child
     <>
       {/* biome-ignore lint/a11y/noStaticElementInteractions: for pointers; Escape does the same */}
       {/* biome-ignore lint/a11y/useKeyWithClickEvents: for pointers; Escape does the same */}
-      {sheet && <div class="panel-back" onClick={onClose} />}
+      {sheet && !behind && <div class="panel-back" onClick={onClose} />}
       <section
-        class={`panel${open ? " open" : ""}`}
+        class={`panel${open ? " open" : ""}${sheet && behind ? " behind" : ""}`}
         {...(sheet ? { role: "dialog", "aria-modal": true, tabIndex: -1 } : {})}
         aria-label={t(tab)}
         ref={box}

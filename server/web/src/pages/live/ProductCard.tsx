@@ -21,9 +21,11 @@ export interface ProductCardProps {
   sku: string;
   context: BuyContext;
   onClose: () => void;
+  /** A tap beside the card: back to the stage, also from a bag that made way for it. */
+  onBeside: () => void;
 }
 
-export function ProductCard({ sku, context, onClose }: ProductCardProps) {
+export function ProductCard({ sku, context, onClose, onBeside }: ProductCardProps) {
   const found = context.client.room?.products.find((item) => item.sku === sku);
   // What was taken down while the card is open is still shown, and said to be gone.
   const [seen, setSeen] = useState<Product | undefined>(found);
@@ -32,11 +34,13 @@ export function ProductCard({ sku, context, onClose }: ProductCardProps) {
   const head = useRef<HTMLElement>(null);
   const close = useRef(onClose);
   close.current = onClose;
+  const away = useRef(onBeside);
+  away.current = onBeside;
   useDialog(box, () => close.current());
   useDragDown(box, head, () => close.current());
   useEffect(() => {
     const beside = (event: PointerEvent): void => {
-      if (event.target instanceof Element && event.target.closest(BESIDE) === null) close.current();
+      if (event.target instanceof Element && event.target.closest(BESIDE) === null) away.current();
     };
     document.addEventListener("pointerdown", beside);
     return () => document.removeEventListener("pointerdown", beside);

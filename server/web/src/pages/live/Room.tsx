@@ -178,6 +178,7 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
         client={client}
         wide={wide}
         open={panel}
+        behind={ordering !== null}
         tab={tab}
         onTab={setTab}
         onClose={() => setPanel(false)}
@@ -196,7 +197,18 @@ export function Room({ roomId, control }: { roomId: string; control: EntryContro
         </section>
       )}
 
-      {ordering !== null && <ProductCard key={ordering} sku={ordering} context={context} onClose={() => setOrdering(null)} />}
+      {ordering !== null && (
+        <ProductCard
+          key={ordering}
+          sku={ordering}
+          context={context}
+          onClose={() => setOrdering(null)}
+          onBeside={() => {
+            setOrdering(null);
+            setPanel(false);
+          }}
+        />
+      )}
       {signing && guest && (
         <Sheet title={t("token.needed")} onClose={() => setSigning(false)}>
           <TokenForm control={control} guest={false} />
