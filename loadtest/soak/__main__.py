@@ -1,0 +1,131 @@
+"""`python -m loadtest.soak`: a long evening with churn, sales and faults, after which nothing may have grown.
+
+Exit codes: 0 all flat and correct, 1 a promise was broken, 2 wrong options, or the run could not be made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from loadtest.bench.target import ServerFailed
+from loadtest.soak.faults import usual_count
+from loadtest.soak.judge import MEMORY_BOUND
+from loadtest.soak.report import NoPlace, Report, markdown, placed, table
+from loadtest.soak.run import Options, run
+
+SECONDS = 1_200.0
+SHORTEST_S = 20.0
+SALE_EVERY_S = 60.0
+SHOWN = 20
+
+
+def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line; a wrong one ends with 2 and a line that says what was expected."""
+    parser = argparse.ArgumentParser(prog="python -m loadtest.soak", description=__doc__.partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of load (1200)")
+    parser.add_argument("--faults", type=int, help="kills and stops; one in two minutes when not given")
+    parser.add_argument("--seed", type=int, help="of the faults; drawn and printed when not given")
+    parser.add_argument("--viewers", type=int, default=1_000, help="in the swarm (1000)")
+    parser.add_argument("--users", type=int, default=200, help="Locust users: buyers and talkers (200)")
+    parser.add_argument("--every", type=float, default=2.0, help="seconds between readings (2)")
+    parser.add_argument(
+        "--memory-bound",
+        type=float,
+        default=MEMORY_BOUND,
+        help=f"MiB per ten minutes that are no leak ({MEMORY_BOUND:g})",
+    )
+    parser.add_argument("--output", type=Path, default=Path("build/soak.json"), help="where the JSON goes")
+    parser.add_argument("--plot", type=Path, help="draw the curves there (PNG; needs the extra `bench`)")
+    parser.add_argument("--document", type=Path, help="write the section between this document's markers")
+    given = parser.parse_args(arguments)
+    if given.seconds < SHORTEST_S:
+        parser.error(f"--seconds from {SHORTEST_S:g}")
+    if given.viewers < 1 or given.users < 4 or (given.faults is not None and given.faults < 1):
+        parser.error("--viewers and --faults from 1, --users from 4")
+    if not 0 < given.every <= given.seconds / 20 or given.memory_bound <= 0:
+        parser.error("--every above 0 and at most a twentieth of --seconds, --memory-bound above 0")
+    if given.plot and importlib.util.find_spec("matplotlib") is None:
+        parser.error("--plot needs matplotlib: pip install 'miaodan[bench]'")
+    if given.document:
+        try:
+            placed(given.document.read_text("utf-8"), "", str(given.document))
+        except (OSError, NoPlace) as error:
+            parser.error(f"--document: {error}")
+    return given
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def write(report: Report, given: argparse.Namespace) -> None:
+    """JSON, picture, section. Raises OSError, NoPlace."""
+    document = msgspec.json.format(msgspec.json.encode(report), indent=1)
+    given.output.write_bytes(document + b"\n")
+    if given.plot:
+        from loadtest.soak.picture import draw  # noqa: PLC0415 - optional
+
+        draw(report, given.plot)
+    if given.document:
+        picture = os.path.relpath(given.plot, given.document.parent) if given.plot else ""
+        text = given.document.read_text("utf-8")
+        given.document.write_text(placed(text, markdown(report, picture), str(given.document)), "utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run, write, print; the exit code."""
+    given = options_of(arguments)
+    options = Options(
+        seed=secrets.randbits(31) if given.seed is None else given.seed,
+        seconds=given.seconds,
+        faults=given.faults or usual_count(given.seconds),
+        viewers=given.viewers,
+        users=given.users,
+        sale_every=min(SALE_EVERY_S, max(12.0, given.seconds / 5)),
+        every=given.every,
+        memory_bound=given.memory_bound,
+    )
+    _say(options.replay)
+    output: Path = given.output
+    output.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="soak-", dir=output.parent)).absolute()
+    try:
+        report = run(options, folder, output.absolute().with_name(f"{output.stem}-load.html"), _say)
+        write(report, given)
+    except (ServerFailed, TimeoutError, ValueError, OSError) as error:
+        _say(f"the soak could not be made: {error}; what there is lies in {folder}")
+        return 2
+    except Exception:  # a mistake of ours is no verdict on the server
+        traceback.print_exc()
+        return 2
+    print(table(report))
+    for line in report.broken[:SHOWN]:
+        _say(f"BROKEN {line}")
+    if len(report.broken) > SHOWN:
+        _say(f"BROKEN and {len(report.broken) - SHOWN} more, see {output}")
+    if report.broken:
+        _say(f"logs and data lie in {folder}")
+        return 1
+    shutil.rmtree(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    # A SIGTERM unwinds like a Ctrl-C: what was started is stopped.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

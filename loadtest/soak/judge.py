@@ -1,0 +1,174 @@
+"""From a soak's samples, faults and outcomes to what held and what did not. Sans-I/O.
+
+Which memory may grow with what was read from the code:
+
+- Gateway, back office, supervisor and sandbox provider keep nothing per order or per viewer who left:
+  their caches have bounds, the ledger lies in a file, the provider's book in another. Time alone must
+  add nothing.
+- The store keeps every order's record, its user's requests for `orders.request_ttl_ms` (7 days) and its
+  charge for twice as long: it grows with each order by design. It is judged per order instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import median
+
+from msgspec import Struct
+
+from loadtest.chaos.targets import PROVIDER, Strike
+from loadtest.soak.lag import CAUGHT_UP_S, PATIENCE_S, Recovery
+from loadtest.soak.samples import WARM_SHARE, Life, Sample, level, lives, series, total
+from loadtest.soak.slope import Trend, trend
+
+TEN_MINUTES = 600.0
+MEGABYTE = 1 << 20
+MEMORY_BOUND = 1.0
+"""MiB per ten minutes that are no leak even where they are beyond doubt: 144 MiB in a day and night of
+selling, on top of about 100 that a process has at rest. One connection of a viewer forgotten each second
+would be ten times as much."""
+ORDER_BOUND = 4096.0
+"""Bytes of the store per order: a record of half a kilobyte, its request, charge, notice and index, each
+with the store's own overhead, are about two kilobytes; twice that leaves room for its tables' doubling."""
+DESCRIPTORS_BOUND = 16.0
+"""Descriptors more than after the warm-up, without viewers' sockets: HTTP connections of the moment."""
+STORE_BOUND = 24.0
+"""Unix sockets more: a process's pool to the store grows with what is asked at once, up to a bound."""
+TASKS_BOUND = 16.0
+"""asyncio tasks more: the gateways' own and the requests of the moment. Viewers have none of their own."""
+WINDOW_SHARE = 0.1
+"""The share of a run that is read for a level."""
+TIMED = ("gateway", "backoffice", "supervisor", PROVIDER)
+
+
+class Growth(Struct, frozen=True, kw_only=True):
+    """Memory of one role. `per`: what `trend` is in; `bound` in the same."""
+
+    role: str
+    per: str
+    trend: Trend | None
+    bound: float
+
+    @property
+    def word(self) -> str:
+        if self.trend is None:
+            return "too short to judge"
+        if self.per == "byte/order":
+            return "as designed" if self.trend.slope <= self.bound else "GROWS"
+        if self.trend.none:
+            return "flat: 0 in the interval"
+        return "flat: below the bound" if self.trend.slope <= self.bound else "GROWS"
+
+    @property
+    def broken(self) -> str:
+        """The reason in one line; empty where it holds."""
+        if self.trend is None:
+            return f"memory of {self.role}: no life was long enough to judge"
+        if self.word != "GROWS":
+            return ""
+        return (
+            f"memory of {self.role}: {self.trend.slope:.3g} {self.per}"
+            f" ({self.trend.low:.3g} to {self.trend.high:.3g}), the bound is {self.bound:g}"
+        )
+
+
+class Level(Struct, frozen=True, kw_only=True):
+    """A count that has to come back: medians after the warm-up and at the end."""
+
+    name: str
+    early: float | None
+    late: float | None
+    bound: float
+
+    @property
+    def broken(self) -> str:
+        if self.early is None or self.late is None:
+            return f"{self.name}: not read {'at the end' if self.late is None else 'after the warm-up'}"
+        if self.late - self.early <= self.bound:
+            return ""
+        more = f"{self.bound:g} more are allowed"
+        return f"{self.name}: {self.late:g} at the end, {self.early:g} after the warm-up, {more}"
+
+
+def growths(samples: Sequence[Sample], memory_bound: float = MEMORY_BOUND) -> list[Growth]:
+    """MiB per ten minutes of each role that must not grow, bytes per order of the store."""
+    found = []
+    for role in TIMED:
+        points = series(
+            samples, role, lambda one: one.resident / MEGABYTE, lambda sample: sample.at / TEN_MINUTES
+        )
+        found.append(Growth(role=role, per="MiB/10 min", trend=trend(points), bound=memory_bound))
+    points = series(samples, "store", lambda one: float(one.resident), lambda sample: sample.orders)
+    found.append(Growth(role="store", per="byte/order", trend=trend(points), bound=ORDER_BOUND))
+    return found
+
+
+def levels(samples: Sequence[Sample], end: float) -> list[Level]:
+    """Descriptors of each role and tasks: after the run's warm-up, and before its end at second `end`."""
+    width = end * WINDOW_SHARE
+    warm = end * WARM_SHARE
+
+    def one(name: str, read: Callable[[Sample], float | None], bound: float) -> Level:
+        early, late = level(samples, warm, warm + width, read), level(samples, end - width, end, read)
+        return Level(
+            name=name,
+            early=median(early) if early else None,
+            late=median(late) if late else None,
+            bound=bound,
+        )
+
+    sockets = total("gateway", lambda reading: float(reading.descriptors))
+
+    def own(sample: Sample) -> float | None:
+        open_ = sockets(sample)
+        return None if open_ is None or sample.connections is None else open_ - sample.connections
+
+    found = [one("descriptors of gateway, viewers' sockets left out", own, DESCRIPTORS_BOUND)]
+    for role in ("backoffice", "store", "supervisor", PROVIDER):
+        found.append(
+            one(
+                f"descriptors of {role}",
+                total(role, lambda reading: float(reading.descriptors)),
+                DESCRIPTORS_BOUND,
+            )
+        )
+    for role in ("gateway", "backoffice", "store"):
+        found.append(
+            one(
+                f"sockets to the store of {role}",
+                total(role, lambda reading: float(reading.unix)),
+                STORE_BOUND,
+            )
+        )
+    found.append(one("asyncio tasks of the gateways", lambda sample: sample.tasks, TASKS_BOUND))
+    return found
+
+
+def restarts(samples: Sequence[Sample]) -> list[Life]:
+    """Lives that began after another of the same role."""
+    seen: set[str] = set()
+    again = []
+    for life in lives(samples):
+        if life.role in seen:
+            again.append(life)
+        seen.add(life.role)
+    return again
+
+
+def late_recoveries(recoveries: Sequence[Recovery]) -> list[str]:
+    return [
+        f"ledger lag after fault {one.number}: "
+        + (f"{one.after_s:.1f} s" if one.after_s is not None else f"not within {one.watched_s:.0f} s")
+        + f" until below {CAUGHT_UP_S:g} s, {PATIENCE_S:g} s are allowed"
+        for one in recoveries
+        if one.broken
+    ]
+
+
+def missed(strikes: Sequence[Strike]) -> list[str]:
+    """Faults that could not be carried out: then less was shown than was said."""
+    return [
+        f"fault {one.fault.number} ({one.fault.target} {one.fault.kind.value}): {one.done}"
+        for one in strikes
+        if one.done.startswith("missed")
+    ]

@@ -1,0 +1,117 @@
+"""What a soak notes every few seconds, and how it falls into lives of processes. Sans-I/O."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+WARM_SHARE = 0.25
+"""The first share of each life is left out: caches, pools and rings fill, an allocator finds its size."""
+
+
+class ProcessReading(Struct, frozen=True, kw_only=True):
+    """One process. `resident` in bytes, `cpu_s`: seconds of CPU time since it began.
+
+    `descriptors`: open files and sockets without Unix sockets, which are in `unix`: those to the
+    embedded store, pooled.
+    """
+
+    role: str
+    pid: int
+    resident: int
+    descriptors: int
+    unix: int
+    threads: int
+    cpu_s: float
+
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """The server at one moment. `at`: seconds since the load began. None: nobody could say just then.
+
+    `lag_s` is read from the store itself: the age of the oldest outbox entry the ledger has not
+    acknowledged, known also while the back office that should tell it is dead. `told_lag_s` and
+    `backlog` are the server's own metrics.
+    """
+
+    at: float
+    processes: list[ProcessReading]
+    connections: float | None = None
+    tasks: float | None = None
+    orders: float | None = None
+    lag_s: float | None = None
+    told_lag_s: float | None = None
+    backlog: float | None = None
+
+
+class Point(Struct, frozen=True):
+    """`y` at second `at`, against `x`."""
+
+    at: float
+    x: float
+    y: float
+
+
+class Life(Struct, frozen=True):
+    """One process of a role from its first sample to its last."""
+
+    role: str
+    pid: int
+    began: float
+    ended: float
+
+
+def lives(samples: Sequence[Sample]) -> list[Life]:
+    """In order of their beginning. A process that was started again is another life."""
+    first: dict[tuple[str, int], float] = {}
+    last: dict[tuple[str, int], float] = {}
+    for sample in samples:
+        for reading in sample.processes:
+            key = reading.role, reading.pid
+            first.setdefault(key, sample.at)
+            last[key] = sample.at
+    return [Life(role, pid, began, last[role, pid]) for (role, pid), began in first.items()]
+
+
+def warm_from(life: Life, warm_share: float = WARM_SHARE) -> float:
+    """The second from which a life counts."""
+    return life.began + warm_share * (life.ended - life.began)
+
+
+def series(
+    samples: Sequence[Sample],
+    role: str,
+    value: Callable[[ProcessReading], float],
+    against: Callable[[Sample], float | None],
+    warm_share: float = WARM_SHARE,
+) -> list[list[Point]]:
+    """A role's values, a list of points per life, warm-up left out; samples without an `x` are too."""
+    begins = {(life.role, life.pid): warm_from(life, warm_share) for life in lives(samples)}
+    found: dict[int, list[Point]] = defaultdict(list)
+    for sample in samples:
+        x = against(sample)
+        if x is None:
+            continue
+        for reading in sample.processes:
+            if reading.role == role and sample.at >= begins[role, reading.pid]:
+                found[reading.pid].append(Point(sample.at, x, value(reading)))
+    return list(found.values())
+
+
+def level(
+    samples: Sequence[Sample], start: float, end: float, value: Callable[[Sample], float | None]
+) -> list[float]:
+    """What was read from second `start` to second `end`."""
+    read = (value(sample) for sample in samples if start <= sample.at <= end)
+    return [number for number in read if number is not None]
+
+
+def total(role: str, value: Callable[[ProcessReading], float]) -> Callable[[Sample], float | None]:
+    """Over all processes of a role in one sample; None where none lived."""
+
+    def read(sample: Sample) -> float | None:
+        found = [value(reading) for reading in sample.processes if reading.role == role]
+        return sum(found) if found else None
+
+    return read

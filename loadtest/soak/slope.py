@@ -1,0 +1,122 @@
+"""Does a series grow? A slope with an interval that neighbouring samples do not narrow. Sans-I/O.
+
+Samples a second or two apart say nearly the same, and an interval that counts each of them is far too
+narrow. So each life is cut into blocks of one length and only the blocks' means are fitted (the method
+of batch means: Schmeiser, "Batch size effects in the analysis of simulation output", Operations Research
+30, 1982, who advises 10 to 30 batches). What correlation is left between neighbouring blocks widens the
+interval by the root of (1 + r) / (1 - r), the loss of observations in a first-order autoregression
+(Bayley and Hammersley, "The effective number of independent observations in an autocorrelated time
+series", JRSS Supplement 8, 1946).
+
+All lives of a role share one slope and each has an intercept of its own: a process started again begins
+lower, and that step is neither growth nor the lack of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import fmean
+
+from msgspec import Struct
+
+from loadtest.soak.samples import Point
+
+BLOCKS = 24
+"""About so many in all lives together."""
+LEAST_BLOCKS = 3
+"""A life of fewer says nothing about a slope."""
+STRONGEST = 0.9
+"""No correlation of so few blocks is believed to be stronger."""
+# Student's t, 97.5 %, for 1 to 30 degrees of freedom (Abramowitz and Stegun, table 26.10).
+_T = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
+    2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
+    2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+)  # fmt: skip
+
+
+class Trend(Struct, frozen=True, kw_only=True):
+    """`slope`, and the ends of its 95 % interval, in `y` per `x`.
+
+    `lives` and `blocks` are what it was taken from; `correlation` is what was left between blocks.
+    """
+
+    slope: float
+    low: float
+    high: float
+    lives: int
+    blocks: int
+    correlation: float
+
+    @property
+    def none(self) -> bool:
+        """Not to be told from no slope at all."""
+        return self.low <= 0 <= self.high
+
+
+def student(degrees: int) -> float:
+    """The 97.5 % quantile; within 0.003 for any number of degrees of freedom."""
+    return _T[degrees - 1] if degrees <= len(_T) else 1.96 + 2.4 / degrees
+
+
+def block_means(points: Sequence[Point], width_s: float) -> list[Point]:
+    """Means of `width_s` seconds each; what is left over at the end of the life goes to none."""
+    means: list[Point] = []
+    held: list[Point] = []
+    begin = points[0].at if points else 0.0
+    for point in points:
+        while point.at >= begin + width_s:
+            if held:
+                means.append(_mean(held))
+            held, begin = [], begin + width_s
+        held.append(point)
+    return means
+
+
+def _mean(points: Sequence[Point]) -> Point:
+    return Point(fmean(p.at for p in points), fmean(p.x for p in points), fmean(p.y for p in points))
+
+
+def trend(series: Sequence[Sequence[Point]], blocks: int = BLOCKS) -> Trend | None:
+    """`series`: a list of points per life. None where they are too short to say anything."""
+    length = sum(points[-1].at - points[0].at for points in series if points)
+    if length <= 0:
+        return None
+    means = [block_means(points, length / blocks) for points in series]
+    used = [_centred(life) for life in means if len(life) >= LEAST_BLOCKS]
+    count = sum(len(life) for life in used)
+    degrees = count - len(used) - 1
+    spread = sum(x * x for life in used for x, _ in life)
+    if degrees < 2 or spread <= 0:
+        return None
+    slope = sum(x * y for life in used for x, y in life) / spread
+    left = [[y - slope * x for x, y in life] for life in used]
+    variance = sum(rest * rest for life in left for rest in life) / degrees
+    correlation = _correlation(left)
+    wider = math.sqrt((1 + correlation) / (1 - correlation))
+    reach = student(degrees) * math.sqrt(variance / spread) * wider
+    return Trend(
+        slope=slope,
+        low=slope - reach,
+        high=slope + reach,
+        lives=len(used),
+        blocks=count,
+        correlation=correlation,
+    )
+
+
+def _centred(life: Sequence[Point]) -> list[tuple[float, float]]:
+    """From the life's own mean: that is its intercept taken away."""
+    x, y = fmean(point.x for point in life), fmean(point.y for point in life)
+    return [(point.x - x, point.y - y) for point in life]
+
+
+def _correlation(left: Sequence[Sequence[float]]) -> float:
+    """Of neighbouring blocks of one life, over all lives; not below 0, which would narrow the interval."""
+    square = sum(rest * rest for life in left for rest in life)
+    if square <= 0:
+        return 0.0
+    product = sum(one * after for life in left for one, after in pairwise(life))
+    return min(STRONGEST, max(0.0, product / square))
