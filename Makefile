@@ -31,7 +31,7 @@ SALES := $(patsubst %,$(BROWSER)/test_%.py,whole_sale buying orders network buil
 PYTEST := MIAODAN_TEST_DEPTH=$(DEPTH) $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install pages demo test test-all tests test-pages gallery conformance check documents bench bench-all stress chaos clean
+.PHONY: help install pages demo test test-all tests test-pages gallery conformance check documents bench bench-all stress chaos soak clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -106,6 +106,11 @@ stress: $(STAMP) ## Scenarios that check themselves: counts, order, storms, abus
 chaos: $(STAMP) ## Buyers at full speed while processes are killed and stopped, then the books (SECONDS=600 SEED=)
 	@$(BIN)/python -m loadtest.chaos $(if $(filter-out 0,$(SECONDS)),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(FAULTS),--faults $(FAULTS)) $(if $(BUYERS),--buyers $(BUYERS)) $(if $(DATABASE),--database $(DATABASE))
+
+soak: $(STAMP) ## Twenty minutes of churn, sales and faults; memory, descriptors, tasks and lag stay flat (SECONDS=1200 SEED=)
+	@$(BIN)/python -m loadtest.soak $(if $(filter-out 0,$(SECONDS)),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(FAULTS),--faults $(FAULTS)) $(if $(filter-out file,$(origin VIEWERS)),--viewers $(VIEWERS)) \
+		--plot docs/images/soak.png $(if $(wildcard docs/capacity.md),--document docs/capacity.md)
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -24,10 +24,13 @@ from loadtest.soak.faults import usual_count
 from loadtest.soak.judge import MEMORY_BOUND
 from loadtest.soak.report import NoPlace, Report, markdown, placed, table
 from loadtest.soak.run import Options, run
+from loadtest.soak.samples import WARM_ORDERS
 
 SECONDS = 1_200.0
 SHORTEST_S = 20.0
 SALE_EVERY_S = 60.0
+ORDER_RATE = 20.0
+"""Four times the scenario's: a process that was killed has its caches full again within minutes."""
 SHOWN = 20
 
 
@@ -46,6 +49,13 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=MEMORY_BOUND,
         help=f"MiB per ten minutes that are no leak ({MEMORY_BOUND:g})",
     )
+    parser.add_argument("--order-rate", type=float, default=ORDER_RATE, help="from the shelf, a second (20)")
+    parser.add_argument(
+        "--warm-orders",
+        type=float,
+        default=WARM_ORDERS,
+        help=f"of each process's life are left out of its slope, as its first quarter is ({WARM_ORDERS:g})",
+    )
     parser.add_argument("--output", type=Path, default=Path("build/soak.json"), help="where the JSON goes")
     parser.add_argument("--plot", type=Path, help="draw the curves there (PNG; needs the extra `bench`)")
     parser.add_argument("--document", type=Path, help="write the section between this document's markers")
@@ -56,6 +66,8 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error("--viewers and --faults from 1, --users from 4")
     if not 0 < given.every <= given.seconds / 20 or given.memory_bound <= 0:
         parser.error("--every above 0 and at most a twentieth of --seconds, --memory-bound above 0")
+    if given.order_rate <= 0 or given.warm_orders < 0:
+        parser.error("--order-rate above 0, --warm-orders from 0")
     if given.plot and importlib.util.find_spec("matplotlib") is None:
         parser.error("--plot needs matplotlib: pip install 'miaodan[bench]'")
     if given.document:
@@ -95,7 +107,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         users=given.users,
         sale_every=min(SALE_EVERY_S, max(12.0, given.seconds / 5)),
         every=given.every,
+        order_rate=given.order_rate,
         memory_bound=given.memory_bound,
+        warm_orders=given.warm_orders,
     )
     _say(options.replay)
     output: Path = given.output

@@ -3,8 +3,8 @@
 Which memory may grow with what was read from the code:
 
 - Gateway, back office, supervisor and sandbox provider keep nothing per order or per viewer who left:
-  their caches have bounds, the ledger lies in a file, the provider's book in another. Time alone must
-  add nothing.
+  their caches have bounds, the ledger lies in a file, the provider's book in another. Once those caches
+  are full time adds nothing.
 - The store keeps every order's record, its user's requests for `orders.request_ttl_ms` (7 days) and its
   charge for twice as long: it grows with each order by design. It is judged per order instead.
 """
@@ -18,7 +18,17 @@ from msgspec import Struct
 
 from loadtest.chaos.targets import PROVIDER, Strike
 from loadtest.soak.lag import CAUGHT_UP_S, PATIENCE_S, Recovery
-from loadtest.soak.samples import WARM_SHARE, Life, Sample, level, lives, series, total
+from loadtest.soak.samples import (
+    WARM_ORDERS,
+    WARM_SHARE,
+    Life,
+    ProcessReading,
+    Sample,
+    level,
+    lives,
+    series,
+    total,
+)
 from loadtest.soak.slope import Trend, trend
 
 TEN_MINUTES = 600.0
@@ -90,17 +100,25 @@ class Level(Struct, frozen=True, kw_only=True):
         return f"{self.name}: {self.late:g} at the end, {self.early:g} after the warm-up, {more}"
 
 
-def growths(samples: Sequence[Sample], memory_bound: float = MEMORY_BOUND) -> list[Growth]:
+def growths(
+    samples: Sequence[Sample], memory_bound: float = MEMORY_BOUND, warm_orders: float = WARM_ORDERS
+) -> list[Growth]:
     """MiB per ten minutes of each role that must not grow, bytes per order of the store."""
     found = []
     for role in TIMED:
-        points = series(
-            samples, role, lambda one: one.resident / MEGABYTE, lambda sample: sample.at / TEN_MINUTES
-        )
+        points = series(samples, role, _megabytes, lambda sample: sample.at / TEN_MINUTES, warm_orders)
         found.append(Growth(role=role, per="MiB/10 min", trend=trend(points), bound=memory_bound))
-    points = series(samples, "store", lambda one: float(one.resident), lambda sample: sample.orders)
+    points = series(samples, "store", _bytes, lambda sample: sample.orders, warm_orders)
     found.append(Growth(role="store", per="byte/order", trend=trend(points), bound=ORDER_BOUND))
     return found
+
+
+def _bytes(reading: ProcessReading) -> float:
+    return float(reading.resident)
+
+
+def _megabytes(reading: ProcessReading) -> float:
+    return reading.resident / MEGABYTE
 
 
 def levels(samples: Sequence[Sample], end: float) -> list[Level]:

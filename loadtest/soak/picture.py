@@ -27,9 +27,11 @@ def draw(report: Report, path: Path) -> None:
     figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH, layout="constrained")
     panels = figure.subplots(4, 2, sharex=True)
     samples = [sample for sample in report.samples if sample.at <= report.seconds]
-    _processes(panels[0][0], samples, ("gateway", "backoffice", "psp"), _megabytes, warm=True)
+    _processes(
+        panels[0][0], samples, ("gateway", "backoffice", "psp"), _megabytes, warm_orders=report.warm_orders
+    )
     panels[0][0].set(title="Memory, MiB")
-    _processes(panels[0][1], samples, ("store", "supervisor"), _megabytes, warm=True)
+    _processes(panels[0][1], samples, ("store", "supervisor"), _megabytes, warm_orders=report.warm_orders)
     panels[0][1].set(title="Memory, MiB")
     _processes(panels[1][0], samples, ("backoffice", "store", "supervisor", "psp"), _descriptors)
     panels[1][0].set(title="Open files and sockets (those to the store included)")
@@ -81,9 +83,9 @@ def _processes(
     roles: Sequence[str],
     value: Callable[[ProcessReading], float],
     *,
-    warm: bool = False,
+    warm_orders: float | None = None,
 ) -> None:
-    """A line per life; `warm`: its warm-up is paler."""
+    """A line per life; with `warm_orders` its warm-up is paler."""
     named_once: set[str] = set()
     for life in lives(samples):
         if life.role not in roles:
@@ -91,7 +93,7 @@ def _processes(
         points = [
             (sample.at, value(one)) for sample in samples for one in sample.processes if one.pid == life.pid
         ]
-        begin = warm_from(life) if warm else life.began
+        begin = life.began if warm_orders is None else warm_from(life, samples, warm_orders)
         for some, alpha in (
             ([p for p in points if p[0] <= begin], 0.35),
             ([p for p in points if p[0] >= begin], 1.0),

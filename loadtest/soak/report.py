@@ -41,6 +41,7 @@ class Report(Struct, kw_only=True):
     tracebacks: list[str]
     """What the server logged with a traceback meanwhile. No promise, worth a look."""
     samples: list[Sample]
+    warm_orders: float
 
 
 class NoPlace(ValueError):
@@ -228,9 +229,10 @@ def markdown(report: Report, picture: str) -> str:
         "",
         *(f"- {line}" for line in report.broken),
         *([""] if report.broken else []),
-        f"Memory, without the first {WARM_SHARE:.0%} of each process's life. One slope over all lives of a"
-        " role, each with an intercept of its own; 95 % interval from block means, widened by what"
-        " correlation is left (`loadtest/soak/slope.py`). The store keeps every order by design and is"
+        f"Memory, without the first {WARM_SHARE:.0%} and the first {report.warm_orders:,.0f} orders of each"
+        " process's life, in which caches fill. One slope over all lives of a role, each with an"
+        " intercept of its own; 95 % interval from block means, widened by what correlation is left"
+        " (`loadtest/soak/slope.py`). The store keeps every order by design and is"
         " judged per order.",
         "",
         *_grid(

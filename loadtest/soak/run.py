@@ -45,7 +45,7 @@ POLL_S = 0.2
 class Options(Struct, frozen=True, kw_only=True):
     """`viewers` in the swarm; `users` are Locust's, buyers and talkers. `every`: seconds between readings.
 
-    `memory_bound`: MiB per ten minutes, see `judge`.
+    `memory_bound`: MiB per ten minutes, see `judge`; `warm_orders`: of each life, see `samples`.
     """
 
     seed: int
@@ -55,7 +55,9 @@ class Options(Struct, frozen=True, kw_only=True):
     users: int
     sale_every: float
     every: float
+    order_rate: float
     memory_bound: float
+    warm_orders: float
 
     @property
     def replay(self) -> str:
@@ -72,6 +74,7 @@ class Options(Struct, frozen=True, kw_only=True):
             "-r": str(max(1, min(50, self.users // 4))),
             "-t": f"{self.seconds:g}s",
             "--swarm-viewers": str(self.viewers),
+            "--order-rate": f"{self.order_rate:g}",
             "--sale-every": f"{self.sale_every:g}",
             "--audit-wait": "60",
         }
@@ -221,7 +224,10 @@ class Course:
         options = self._options
         during = [sample for sample in self._samples if sample.at <= options.seconds]
         strikes = sorted(self._strikes, key=lambda strike: strike.at)
-        growth, level = growths(during, options.memory_bound), levels(during, options.seconds)
+        growth, level = (
+            growths(during, options.memory_bound, options.warm_orders),
+            levels(during, options.seconds),
+        )
         lag = recoveries(during, strikes)
         broken = [line for one in growth if (line := one.broken)]
         broken += [line for one in level if (line := one.broken)]
@@ -250,6 +256,7 @@ class Course:
             audit=audit,
             broken=broken,
             tracebacks=[],
+            warm_orders=options.warm_orders,
         )
 
     def _load_breaches(self, code: int, verdict: dict[str, Any] | None) -> list[str]:

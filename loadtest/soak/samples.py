@@ -8,7 +8,11 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 WARM_SHARE = 0.25
-"""The first share of each life is left out: caches, pools and rings fill, an allocator finds its size."""
+"""The first share of each life is left out: pools and rings fill, an allocator finds its size."""
+WARM_ORDERS = 3_000.0
+"""And so many orders of each life: SQLite keeps 2 MiB of pages for a connection (its `cache_size`), and an
+order adds about 0.7 KB to the ledger and as much to the sandbox provider's book. At 60 orders a second
+both processes grew until then and stood still after it."""
 
 
 class ProcessReading(Struct, frozen=True, kw_only=True):
@@ -74,9 +78,17 @@ def lives(samples: Sequence[Sample]) -> list[Life]:
     return [Life(role, pid, began, last[role, pid]) for (role, pid), began in first.items()]
 
 
-def warm_from(life: Life, warm_share: float = WARM_SHARE) -> float:
-    """The second from which a life counts."""
-    return life.began + warm_share * (life.ended - life.began)
+def warm_from(life: Life, samples: Sequence[Sample], warm_orders: float = WARM_ORDERS) -> float:
+    """The second from which a life counts: its first share is over, and so are its first orders.
+
+    Infinite where it took fewer.
+    """
+    quarter = life.began + WARM_SHARE * (life.ended - life.began)
+    taken = [(one.at, one.orders) for one in samples if one.at >= life.began and one.orders is not None]
+    if not taken:
+        return float("inf")
+    enough = taken[0][1] + warm_orders
+    return next((max(quarter, at) for at, orders in taken if orders >= enough), float("inf"))
 
 
 def series(
@@ -84,10 +96,10 @@ def series(
     role: str,
     value: Callable[[ProcessReading], float],
     against: Callable[[Sample], float | None],
-    warm_share: float = WARM_SHARE,
+    warm_orders: float = WARM_ORDERS,
 ) -> list[list[Point]]:
     """A role's values, a list of points per life, warm-up left out; samples without an `x` are too."""
-    begins = {(life.role, life.pid): warm_from(life, warm_share) for life in lives(samples)}
+    begins = {(life.role, life.pid): warm_from(life, samples, warm_orders) for life in lives(samples)}
     found: dict[int, list[Point]] = defaultdict(list)
     for sample in samples:
         x = against(sample)

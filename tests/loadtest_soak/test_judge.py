@@ -1,0 +1,108 @@
+"""What holds and what does not: memory, counts that come back, faults that were missed."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import structs
+
+from loadtest.soak.judge import MEGABYTE, ORDER_BOUND, Growth, growths, levels, missed, restarts
+from loadtest.soak.samples import Sample, lives, series, warm_from
+from tests.loadtest_soak.playing import PER_ORDER, changed, quiet, reading, strike
+
+
+def growth(samples: list[Sample], role: str) -> Growth:
+    return next(one for one in growths(samples) if one.role == role)
+
+
+def broken_levels(samples: list[Sample]) -> list[str]:
+    return [one.broken for one in levels(samples, 600) if one.broken]
+
+
+def test_a_quiet_run_is_flat_and_its_store_as_designed() -> None:
+    samples = quiet()
+    assert [one.broken for one in growths(samples)] == [""] * 5
+    assert growth(samples, "gateway").word == "flat: 0 in the interval"
+    store = growth(samples, "store")
+    assert store.word == "as designed"
+    assert store.trend is not None
+    assert store.trend.slope == pytest.approx(PER_ORDER, rel=0.01)
+    assert broken_levels(samples) == []
+
+
+@pytest.mark.parametrize("role", ["gateway", "backoffice", "supervisor", "psp"])
+def test_a_leak_of_any_role_is_named_with_its_slope(role: str) -> None:
+    samples = quiet()
+    changed(samples, role, lambda at, one: reading(role, one.pid, 100 + at / 100))
+    one = growth(samples, role)
+    assert one.word == "GROWS"
+    assert one.broken.startswith(f"memory of {role}: 6 MiB/10 min")
+    assert [other.role for other in growths(samples) if other.broken] == [role]
+
+
+def test_growth_below_the_bound_is_told_apart_from_none() -> None:
+    samples = quiet()
+    changed(samples, "gateway", lambda at, one: reading("gateway", one.pid, 100 + at / 1200))
+    assert growth(samples, "gateway").word == "flat: below the bound"
+
+
+def test_the_warm_up_of_each_life_is_left_out() -> None:
+    samples = quiet()
+
+    def two_lives(at: float, one: object) -> object:
+        pid, age = (1, at) if at < 300 else (99, at - 300)
+        return reading("gateway", pid, min(50.0, age) + 50)
+
+    changed(samples, "gateway", two_lives)  # type: ignore[arg-type]
+    one = growth(samples, "gateway")
+    assert one.trend is not None
+    assert one.trend.lives == 2
+    assert one.broken == ""
+    assert [(life.pid, life.began) for life in restarts(samples)] == [(99, 300.0)]
+    gateway = next(life for life in lives(samples) if life.pid == 1)
+    kept = series(samples, "gateway", lambda r: r.resident / MEGABYTE, lambda s: s.at)[0]
+    assert kept[0].at >= warm_from(gateway, samples, 1) > 0
+
+
+def test_a_store_that_keeps_more_than_an_order_needs_grows() -> None:
+    samples = quiet()
+    changed(
+        samples,
+        "store",
+        lambda at, one: reading("store", one.pid, 10 + 20 * at * (ORDER_BOUND + 500) / MEGABYTE),
+    )
+    assert growth(samples, "store").word == "GROWS"
+
+
+def test_a_role_that_was_hardly_there_cannot_be_judged() -> None:
+    samples = quiet()
+    for sample in samples[2:]:
+        sample.processes[:] = [one for one in sample.processes if one.role != "psp"]
+    assert growth(samples, "psp").broken == "memory of psp: no life was long enough to judge"
+
+
+def test_descriptors_and_tasks_that_stay_behind_are_named() -> None:
+    samples = quiet()
+    changed(
+        samples, "backoffice", lambda at, one: reading("backoffice", one.pid, descriptors=20 + int(at) // 20)
+    )
+    samples = [structs.replace(sample, tasks=16 + sample.at // 10) for sample in samples]
+    assert broken_levels(samples) == [
+        "descriptors of backoffice: 48 at the end, 29 after the warm-up, 16 more are allowed",
+        "asyncio tasks of the gateways: 72.5 at the end, 34 after the warm-up, 16 more are allowed",
+    ]
+
+
+def test_viewers_sockets_are_not_the_gateways_own_descriptors() -> None:
+    samples = [structs.replace(sample, connections=sample.at) for sample in quiet()]
+    changed(samples, "gateway", lambda at, one: reading("gateway", one.pid, descriptors=20 + int(at)))
+    assert broken_levels(samples) == []
+
+
+def test_what_could_not_be_read_at_the_end_is_no_pass() -> None:
+    samples = [structs.replace(one, tasks=None) if one.at > 500 else one for one in quiet()]
+    assert broken_levels(samples) == ["asyncio tasks of the gateways: not read at the end"]
+
+
+def test_missed_faults_are_named() -> None:
+    strikes = [strike(0, 10.0), strike(1, 20.0, done="missed: process 7 was gone")]
+    assert missed(strikes) == ["fault 1 (store kill): missed: process 7 was gone"]
