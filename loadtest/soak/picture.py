@@ -30,9 +30,11 @@ def draw(report: Report, path: Path) -> None:
     _processes(
         panels[0][0], samples, ("gateway", "backoffice", "psp"), _megabytes, warm_orders=report.warm_orders
     )
-    panels[0][0].set(title="Memory, MiB")
+    panels[0][0].set(title="Memory, MiB (a process that just began lies below)")
+    panels[0][0].set_ylim(bottom=_floor(samples, ("gateway", "backoffice", "psp")) - 5)
     _processes(panels[0][1], samples, ("store", "supervisor"), _megabytes, warm_orders=report.warm_orders)
-    panels[0][1].set(title="Memory, MiB")
+    panels[0][1].set(title="Memory, MiB (the store keeps every order)")
+    panels[0][1].set_ylim(bottom=0)
     _processes(panels[1][0], samples, ("backoffice", "store", "supervisor", "psp"), _descriptors)
     panels[1][0].set(title="Open files and sockets (those to the store included)")
     _line(panels[1][1], samples, _own_descriptors, "gateway, without viewers' sockets", COLOURS["gateway"])
@@ -68,6 +70,20 @@ def _megabytes(reading: ProcessReading) -> float:
     return reading.resident / MEGABYTE
 
 
+def _floor(samples: Sequence[Sample], roles: Sequence[str]) -> float:
+    """The least that any life had in the middle of it; 0 without any."""
+    middles = {life.pid: (life.began + life.ended) / 2 for life in lives(samples) if life.role in roles}
+    return min(
+        (
+            _megabytes(one)
+            for sample in samples
+            for one in sample.processes
+            if sample.at >= middles.get(one.pid, float("inf"))
+        ),
+        default=0.0,
+    )
+
+
 def _descriptors(reading: ProcessReading) -> float:
     return float(reading.descriptors + reading.unix)
 
@@ -86,7 +102,8 @@ def _processes(
     warm_orders: float | None = None,
 ) -> None:
     """A line per life; with `warm_orders` its warm-up is paler."""
-    named_once: set[str] = set()
+    for role in roles:
+        axes.plot([], [], color=COLOURS[role], label=named(role))  # the legend's, not pale
     for life in lives(samples):
         if life.role not in roles:
             continue
@@ -94,20 +111,15 @@ def _processes(
             (sample.at, value(one)) for sample in samples for one in sample.processes if one.pid == life.pid
         ]
         begin = life.began if warm_orders is None else warm_from(life, samples, warm_orders)
-        for some, alpha in (
-            ([p for p in points if p[0] <= begin], 0.35),
-            ([p for p in points if p[0] >= begin], 1.0),
-        ):
-            label = None if life.role in named_once or alpha < 1 else named(life.role)
-            if label:
-                named_once.add(life.role)
+        kept = [point for point in points if point[0] >= begin]
+        cold = points[: len(points) - len(kept) + 1]
+        for some, alpha in ((cold, 0.35), (kept, 1.0)):
             axes.plot(
                 [at / 60 for at, _ in some],
                 [number for _, number in some],
                 color=COLOURS[life.role],
                 alpha=alpha,
                 linewidth=1.3,
-                label=label,
             )
 
 
