@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 import gevent
-from locust import task
 from locust.exception import StopUser
 
 from client_sim.api import Api, ApiError
@@ -51,8 +50,7 @@ class HostUser(Person):
                 raise StopUser from None
             raise
 
-    @task
-    def stay(self) -> None:
+    def turn(self) -> None:
         """Whatever the room lacks, one thing at a time."""
         command = None if self.over else self._next() or self._busy_next()
         if command is not None:

@@ -65,6 +65,11 @@ class Person(User):
 
     @task
     def stay(self) -> None:
+        """The only task there is: Locust picks at random among a class's own and its bases'."""
+        self.turn()
+
+    def turn(self) -> None:
+        """What this person does next, again and again. Most do what is on the agenda."""
         gevent.sleep(1)
 
     def on_stop(self) -> None:

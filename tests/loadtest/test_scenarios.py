@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -92,3 +94,13 @@ _position = itertools.count()
 
 def product(sku: str) -> Product:
     return Product(sku=sku, title=sku, price=1, available=1, position=next(_position))
+
+
+def test_nobody_has_a_task_beside_their_own() -> None:
+    """Locust adds up the tasks of a class and its bases, and picks at random. It patches whoever imports it."""
+    program = """
+from loadtest.locustfile import BuyerUser, HostUser, SwarmUser, ViewerUser
+print([len(one.tasks) for one in (BuyerUser, HostUser, SwarmUser, ViewerUser)])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[1, 1, 1, 1]"
