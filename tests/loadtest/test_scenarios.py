@@ -97,7 +97,7 @@ def product(sku: str) -> Product:
 
 
 def test_nobody_has_a_task_beside_their_own() -> None:
-    """Locust adds up the tasks of a class and its bases, and picks at random. It patches whoever imports it."""
+    """Locust picks at random among the tasks of a class and its bases. It patches whoever imports it."""
     program = """
 from loadtest.locustfile import BuyerUser, HostUser, SwarmUser, ViewerUser
 print([len(one.tasks) for one in (BuyerUser, HostUser, SwarmUser, ViewerUser)])
