@@ -31,7 +31,7 @@ SALES := $(patsubst %,$(BROWSER)/test_%.py,whole_sale buying orders network buil
 PYTEST := MIAODAN_TEST_DEPTH=$(DEPTH) $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install pages demo test test-all tests test-pages gallery conformance check documents bench bench-all stress chaos soak clean
+.PHONY: help install pages demo test test-all tests test-pages gallery conformance check documents bench bench-all capacity stress chaos soak clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -99,6 +99,9 @@ bench: $(STAMP) ## Fan-out and orders beside their floors and other servers, in 
 
 bench-all: $(STAMP) ## Every benchmark there is, about twelve minutes; draws the cost curve
 	@$(BIN)/python -m loadtest.bench --all --plot $(PLOT)
+
+capacity: $(STAMP) ## What this machine carries and what 100,000 viewers need, into docs/capacity.md (about six minutes)
+	@$(BIN)/python -m loadtest.capacity --images docs/images --document docs/capacity.md
 
 stress: $(STAMP) ## Scenarios that check themselves: counts, order, storms, abuse, leaks; exit code 1 when a promise broke
 	@$(BIN)/python -m loadtest.stress

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import resource
 import secrets
 import signal
 import sys
@@ -25,9 +24,10 @@ import msgspec
 from client_sim.api import ApiError
 from loadtest.bench import curve, fanout, joins, memory, orders, room
 from loadtest.bench.machine import facts, place
-from loadtest.bench.native import NoCompiler, ProgramFailed, build, compiler
+from loadtest.bench.native import ProgramFailed
 from loadtest.bench.peer import PEERS
 from loadtest.bench.plan import Plan
+from loadtest.bench.prepare import programs_in, raise_descriptor_limit
 from loadtest.bench.render import markdown, table
 from loadtest.bench.results import Report, Section
 from loadtest.bench.store import StoreFailed
@@ -95,18 +95,6 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _raise_descriptor_limit(needed: int) -> None:
-    """What is started inherits it; raises ProgramFailed when it may not be raised so far."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft >= needed:
-        return
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, max(needed, hard)))
-    except (ValueError, OSError):
-        reason = f"needs {needed} open files, the limit is {hard} and only root may raise it (ulimit -n)"
-        raise ProgramFailed("bench", reason) from None
-
-
 def _chosen(options: argparse.Namespace) -> dict[str, int]:
     """Which benchmarks, and with how many viewers."""
     names = [options.only] if options.only else list(BENCHMARKS if options.all else USUAL)
@@ -116,16 +104,7 @@ def _chosen(options: argparse.Namespace) -> dict[str, int]:
 def _plan(options: argparse.Namespace, folder: Path) -> Plan:
     placement = place()
     os.sched_setaffinity(0, placement.others)
-    try:
-        compiler()
-    except NoCompiler as error:
-        _say(f"{error}: the floor is left out, and slower Python programs take the place of the others")
-        python = [sys.executable, "-m"]
-        floor, joiners = None, None
-        receiver, buyers = [*python, "loadtest.bench.receiver"], [*python, "loadtest.bench.buyers"]
-    else:
-        floor, joiners = [str(build("floor", folder))], [str(build("joiners", folder))]
-        receiver, buyers = [str(build("receiver", folder))], [str(build("buyers", folder))]
+    programs = programs_in(folder, _say)
     seed = secrets.randbits(31) if options.seed is None else options.seed
     return Plan(
         placement=placement,
@@ -135,10 +114,10 @@ def _plan(options: argparse.Namespace, folder: Path) -> Plan:
         repeat=options.repeat,
         viewers=max(_chosen(options).values()),
         seed=seed,
-        receiver=receiver,
-        floor=floor,
-        buyers=buyers,
-        joiners=joiners,
+        receiver=programs.receiver,
+        floor=programs.floor,
+        buyers=programs.buyers,
+        joiners=programs.joiners,
         say=_say,
         peers=options.peers,
         plot=options.plot,
@@ -151,7 +130,7 @@ def run(options: argparse.Namespace) -> Report:
     chosen = _chosen(options)
     seconds = {name: options.seconds or BENCHMARKS[name].seconds for name in chosen}
     sockets = max(BENCHMARKS[name].descriptors * count for name, count in chosen.items())
-    _raise_descriptor_limit(math.ceil(sockets) + SPARE_DESCRIPTORS)
+    raise_descriptor_limit(math.ceil(sockets) + SPARE_DESCRIPTORS)
     output: Path = options.output
     output.parent.mkdir(parents=True, exist_ok=True)
     own_cpus = os.sched_getaffinity(0)

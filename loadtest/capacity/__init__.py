@@ -1,0 +1,1 @@
+"""What this machine carries, a model fitted to it, and what more viewers need. See docs/capacity.md."""

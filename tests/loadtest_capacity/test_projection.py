@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from math import ceil
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loadtest.capacity.model import model
+from loadtest.capacity.projection import (
+    CASES,
+    MILLION_A_MINUTE,
+    Assumptions,
+    Case,
+    Costs,
+    costs,
+    listed,
+    needs,
+    sku_limit,
+)
+from tests.depth import rounds
+from tests.loadtest_capacity.synthetic import STORE, measured
+
+USUAL = Assumptions()
+
+
+def known(**changes: Any) -> Costs:
+    found = measured()
+    taken = costs(found, model(found), USUAL.p99_ms)
+    assert taken is not None
+    return msgspec.structs.replace(taken, **changes)
+
+
+def assume(**changes: float) -> Assumptions:
+    return msgspec.structs.replace(USUAL, **changes)
+
+
+def test_every_assumption_has_a_unit_and_a_reason() -> None:
+    told = list(listed(USUAL))
+    assert [name for name, *_ in told] == list(Assumptions.__struct_fields__)
+    assert all(unit and why for _, _, unit, why in told)
+
+
+def test_the_largest_room_counts_only_within_the_promise() -> None:
+    assert known().most_viewers == 10_000
+    found = measured()
+    taken = costs(found, model(found), 40.0)
+    assert taken is not None
+    assert taken.most_viewers == 2_000
+
+
+def test_a_part_that_was_not_measured_leaves_no_projection() -> None:
+    for part in ("fanout", "orders", "joins", "ceilings"):
+        found = measured()
+        setattr(found, part, [])
+        assert costs(found, model(found), USUAL.p99_ms) is None
+
+
+def test_a_gateway_is_never_thought_larger_than_measured() -> None:
+    cheap = known(frame=1e-9, viewer=0.0, danmaku=0.0, most_viewers=3_000)
+    found = needs(Case(name="t", viewers=30_000), cheap, USUAL)
+    assert (found.viewers_per_gateway, found.gateways) == (3_000, 10)
+    assert found.bound_by == "most measured in one process"
+
+
+def test_what_bounds_a_gateway_is_named() -> None:
+    dear = needs(Case(name="t", viewers=10_000), known(frame=2e-5), USUAL)
+    assert dear.bound_by.startswith("CPU")
+    slow = needs(
+        Case(name="t", viewers=10_000), known(frame=2e-5), assume(frames_per_viewer=1.0, p99_ms=55.0)
+    )
+    assert slow.bound_by.startswith("a flush")
+    assert slow.viewers_per_gateway <= 0.005 / (USUAL.tls_factor * 2e-5)
+
+
+def test_bandwidth_is_frames_and_danmaku_of_every_viewer() -> None:
+    found = needs(Case(name="t", viewers=100_000), known(), USUAL)
+    each = (100 + USUAL.packet_bytes) * 20 + 130 * 20
+    assert found.gbit == pytest.approx(100_000 * each * 8 / 1e9, rel=1e-3)
+    assert found.gateway_nodes >= found.gbit / (USUAL.nic_gbit * USUAL.nic_utilisation) + USUAL.spare_nodes
+
+
+def test_one_sku_stays_on_one_store_and_says_its_limit() -> None:
+    limit = sku_limit(known(), USUAL)
+    assert limit == pytest.approx(USUAL.store_utilisation / STORE)
+    held = needs(Case(name="t", orders_per_second=limit * 0.99), known(), USUAL)
+    assert (held.cells, held.obstacles) == (1, [])
+    over = needs(Case(name="t", orders_per_second=limit * 1.1), known(), USUAL)
+    assert over.cells == 1
+    assert f"at most {limit:,.0f}/s" in over.obstacles[0]
+
+
+def test_orders_over_rooms_are_divided_between_stores() -> None:
+    found = needs(Case(name="t", rooms=100, orders_per_second=MILLION_A_MINUTE), known(), USUAL)
+    assert found.obstacles == []
+    assert found.cells >= ceil(MILLION_A_MINUTE * STORE / USUAL.store_utilisation)
+    assert found.store_load <= USUAL.store_utilisation
+    assert found.stores == found.cells * 2
+
+
+def test_one_room_of_many_gateways_is_bound_by_what_is_published() -> None:
+    found = needs(Case(name="t", viewers=5_000_000), known(), USUAL)
+    assert found.cells == 1
+    assert any("published to each" in text for text in found.obstacles)
+    many = needs(Case(name="t", viewers=5_000_000, rooms=500), known(), USUAL)
+    assert many.cells > 1
+    assert many.obstacles == []
+
+
+def test_danmaku_that_fill_a_gateway_by_themselves_are_an_obstacle() -> None:
+    found = needs(Case(name="t", viewers=1_000_000), known(), assume(danmaku_said=0.1))
+    assert any("fill a gateway" in text for text in found.obstacles)
+
+
+@settings(max_examples=rounds(60, 600), deadline=None)
+@given(
+    st.integers(0, 3_000_000),
+    st.floats(0, 100_000),
+    st.integers(1, 200),
+    st.floats(1.0, 3.0),
+    st.floats(0.2, 0.9),
+)
+def test_more_never_needs_less(
+    viewers: int, orders: float, rooms: int, tls: float, utilisation: float
+) -> None:
+    given = assume(tls_factor=tls, gateway_utilisation=utilisation)
+    small = needs(Case(name="t", viewers=viewers, orders_per_second=orders), known(), given)
+    large = needs(Case(name="t", viewers=2 * viewers, orders_per_second=2 * orders), known(), given)
+    for name in ("gateways", "gateway_nodes", "gbit", "store_load", "backoffices"):
+        assert getattr(large, name) >= getattr(small, name)
+    spread = needs(Case(name="t", viewers=viewers, orders_per_second=orders, rooms=rooms), known(), given)
+    assert 1 <= spread.cells <= rooms
+    assert spread.store_load <= USUAL.store_utilisation or spread.obstacles
+
+
+def test_the_cases_of_the_report() -> None:
+    found = [needs(case, known(), USUAL) for case in CASES]
+    assert [one.case.viewers for one in found][:3] == [100_000, 1_000_000, 1_000_000]
+    assert all(one.gateways >= 1 and one.gateway_nodes > USUAL.spare_nodes for one in found)

@@ -1,0 +1,113 @@
+"""The whole command on a real server, in windows too short to say anything."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from loadtest.bench.plan import Plan
+from loadtest.bench.prepare import Programs
+from loadtest.capacity import fanout, run
+from loadtest.capacity.__main__ import Report, main, report
+from loadtest.capacity.document import BEGIN, END
+from loadtest.capacity.points import ONE_SKU, RELAY, SCRIPT, FanoutPoint, JoinPoint, Measured
+from loadtest.capacity.projection import CASES, Assumptions
+from tests.loadtest_capacity.synthetic import measured
+
+
+def test_every_point_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output, page = tmp_path / "capacity.json", tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\n{END}\nafter\n", "utf-8")
+    before = os.sched_getaffinity(0)
+    told = ["--output", str(output), "--images", str(tmp_path), "--document", str(page)]
+    assert main(["--quick", *told]) == 0
+    assert os.sched_getaffinity(0) == before
+    found = msgspec.json.decode(output.read_bytes(), type=Report)
+    printed = capsys.readouterr()
+    assert found.measured.failures == [], printed.err
+    size = run.QUICK
+    grid = [(viewers, rate) for viewers in size.viewers for rate in (0, *size.danmaku)]
+    assert [(one.viewers, one.danmaku) for one in found.measured.fanout] == grid
+    for one in found.measured.fanout:
+        assert one.resident_bytes > 1_000_000
+        assert one.gateway_cores > 0
+        assert (one.frames_per_second > 0 and one.p50_ms <= one.p99_ms) or not one.danmaku
+    assert [one.joins for one in found.measured.joins] == size.viewers
+    rates = [one.per_second for one in found.measured.orders]
+    assert rates
+    assert rates == size.orders[: len(rates)]
+    for order in found.measured.orders:
+        assert 0 < order.accepted <= order.due == round(order.per_second * size.orders_seconds)
+        assert min(order.gateway_cpu_s, order.store_cpu_s, order.backoffice_cpu_s) > 0
+    assert {one.name for one in found.measured.ceilings} == {ONE_SKU, SCRIPT, RELAY}
+    assert page.read_text("utf-8").startswith(f"before\n{BEGIN}\nMeasured ")
+    assert page.read_text("utf-8").endswith(f"{END}\nafter\n")
+
+
+def test_a_measurement_can_be_taken_again_under_other_assumptions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "capacity.json"
+    output.write_bytes(msgspec.json.encode(report(measured(), Assumptions())))
+    told = ["--from", str(output), "--output", str(tmp_path / "again.json"), "--images", str(tmp_path)]
+    assert main([*told, "--assume", "tls_factor=1.0", "--assume", "gateways_per_node=15"]) == 0
+    again = msgspec.json.decode((tmp_path / "again.json").read_bytes(), type=Report)
+    assert (again.assumptions.tls_factor, again.assumptions.gateways_per_node) == (1.0, 15)
+    assert len(again.needs) == len(CASES)
+    assert "`tls_factor` | 1 |" in capsys.readouterr().out
+
+
+def test_what_fails_is_told_and_the_rest_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Full:
+        def __init__(self, plan: Plan, stack: object) -> None:
+            if plan.viewers > 10:
+                raise OSError("no more files")
+            self.joined = JoinPoint(joins=plan.viewers, seconds=1.0, gateway_cpu_s=0.1)
+
+        def point(self, danmaku: int, turn: int) -> FanoutPoint:
+            return msgspec.structs.replace(measured().fanout[0], danmaku=danmaku, turn=turn)
+
+        def calm(self) -> None:
+            pass
+
+    monkeypatch.setattr(fanout, "Hall", Full)
+    monkeypatch.setattr("loadtest.capacity.orders.measure", lambda *_: None)
+    monkeypatch.setattr("loadtest.capacity.run.programs_in", lambda *_: Programs([], [], None, None))
+    said: list[str] = []
+    found = run.measure(replace(run.QUICK, viewers=[10, 30]), tmp_path, said.append)
+    assert len(found.fanout) == 3
+    assert found.failures == ["fan-out, 30 viewers: no more files"]
+    assert "left out: fan-out, 30 viewers: no more files" in said
+
+
+def test_nothing_usable_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    empty = Measured(machine={}, options={}, started_at="now", failures=["all of it"])
+    monkeypatch.setattr("loadtest.capacity.__main__.measure", lambda *_: empty)
+    page = tmp_path / "page.md"
+    page.write_text(f"{BEGIN}\nold\n{END}\n", "utf-8")
+    assert main(["--output", str(tmp_path / "capacity.json"), "--document", str(page)]) == 1
+    assert "old" in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--viewers", "many"],
+        ["--viewers", "0"],
+        ["--seconds", "0"],
+        ["--assume", "luck=1"],
+        ["--assume", "tls_factor=much"],
+        ["--assume", "cores_per_node=0"],
+        ["--document", "no-such-page.md"],
+        ["--fast"],
+    ],
+)
+def test_bad_options(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(wrong)
+    assert ended.value.code == 2
+    assert wrong[0].lstrip("-") in capsys.readouterr().err
