@@ -92,9 +92,7 @@ def _purchase(known: Costs | None, given: Assumptions, needed: Sequence[Needs]) 
     rows = [
         (
             f"**{one.case.name}**",
-            f"{one.gateways:,}",
-            f"{one.gateway_nodes:,}",
-            f"{one.node_bytes / 2**30:.1f} GiB",
+            *(["-"] * 3 if one.obstacles else _machines(one)),
             f"{one.gbit:,.1f}" if one.case.viewers else "small",
             _stores(one, given),
             f"{one.backoffices:,}",
@@ -106,6 +104,10 @@ def _purchase(known: Costs | None, given: Assumptions, needed: Sequence[Needs]) 
         _table(heading, rows),
         "\n".join(_sentences(known, given, needed)),
     ]
+
+
+def _machines(one: Needs) -> list[str]:
+    return [f"{one.gateways:,}", f"{one.gateway_nodes:,}", f"{one.node_bytes / 2**30:.1f} GiB"]
 
 
 def _stores(one: Needs, given: Assumptions) -> str:
@@ -121,20 +123,25 @@ def _sentences(known: Costs, given: Assumptions, needed: Sequence[Needs]) -> lis
                 f"{one.viewers_per_gateway:,} viewers a process (bound by: {one.bound_by}); after a cut "
                 f"everybody is back in {one.return_s:,.0f} s of every gateway's whole core"
             )
-            if one.case.rooms > 1:
-                said += f"; {one.cells:,} deployments with rooms of their own"
         else:
             said = f"the ledger takes it on {one.ledger}"
-            if one.case.rooms > 1:
-                said += f"; {one.cells:,} deployments with rooms of their own"
-        obstacles = "".join(f" **It cannot be had as it is: {text}.**" for text in one.obstacles)
-        lines.append(f"- {one.case.name}: {said}.{obstacles}")
+        if one.cells > 1:
+            said += f"; {one.cells:,} deployments with rooms of their own"
+        if one.obstacles:
+            said = f"**it cannot be had as it is**: {'; '.join(one.obstacles)}"
+        lines.append(f"- {one.case.name}: {said}.")
+    if not known.promise_kept:
+        lines.append(
+            f"- **No room was measured within p99 {given.p99_ms:g} ms**: the processes above are sized "
+            "by CPU alone. Measure again when nothing else runs here."
+        )
     limit = sku_limit(known, given)
     lines.append(
         f"- The hard limit of one hot SKU: **{limit:,.0f} orders/s** ({limit * 60:,.0f} a minute) on a store "
         f"core like the one measured, at {given.store_utilisation:.0%} of it. One SKU is in one partition, a "
         "partition is in one store, a store has one thread: more machines do not move it. A faster core "
-        "does, and so does dividing the stock over rooms of several deployments."
+        "does, and so does dividing the stock over rooms of several deployments. The cost of an order "
+        f"is the one at {known.orders_held:,}/s, the highest rate held here."
     )
     return lines
 

@@ -135,21 +135,20 @@ class Hall:
 
 def measure(
     plan: Plan,
-    sizes: list[int],
-    rates: list[int],
+    grid: dict[int, list[int]],
     told: Callable[[FanoutPoint | JoinPoint], None],
     failed: Callable[[str], None],
 ) -> None:
-    """Every point goes to `told` as it is known. What fails ends the points of that number of viewers."""
-    for viewers in sizes:
+    """`grid`: danmaku a second by viewers. Every point goes to `told` as it is known; what fails ends the
+    points of that number of viewers."""
+    for viewers, rates in grid.items():
         plan.say(f"fan-out: starting a server, joining {viewers:,} viewers")
         try:
             with ExitStack() as stack:
                 hall = Hall(replace(plan, viewers=viewers), stack)
                 told(hall.joined)
                 for turn in range(plan.repeat):
-                    # The room at rest once; it has no rate to repeat.
-                    for danmaku in [*([0] if turn == 0 else []), *rates]:
+                    for danmaku in rates:
                         told(point := hall.point(danmaku, turn))
                         plan.say(f"fan-out: {_line(point)}")
                         hall.calm()

@@ -80,6 +80,10 @@ class OrdersPoint(Struct, kw_only=True):
     generator_cores: float = 0.0
     foreign: float = 0.0
 
+    def cpu_us(self, process: str) -> float:
+        """CPU of an order in `gateway`, `store` or `backoffice`, what it takes at rest included."""
+        return float(getattr(self, f"{process}_cpu_s")) * 1e6 / max(1, self.accepted)
+
     @property
     def beyond(self) -> str:
         """Why the rate was not held; empty when it was."""

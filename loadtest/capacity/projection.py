@@ -93,6 +93,9 @@ class Costs(Struct, frozen=True, kw_only=True):
     viewer_bytes: float
     frame_bytes: float
     danmaku_bytes: float
+    orders_held: int
+    """The highest rate held: what an order costs is taken there. It falls with the rate, as batches grow, and
+    not on a line; so at more it is no more."""
     order_gateway: float
     order_store: float
     order_backoffice: float
@@ -101,15 +104,17 @@ class Costs(Struct, frozen=True, kw_only=True):
     join: float
     most_viewers: int
     """The largest room measured in one process within the promise, or at all when none was."""
+    promise_kept: bool
+    """Whether one was."""
 
 
 def costs(measured: Measured, model: Model, p99_ms: float) -> Costs | None:
     """None where a part of the measurement is missing."""
     relay = measured.ceiling(RELAY)
     gateway, resident, traffic = model.gateway, model.resident, model.traffic
-    ours, store, office = model.orders_gateway, model.orders_store, model.orders_backoffice
-    if not (gateway and resident and traffic and ours and store and office and relay and measured.joins):
+    if not (gateway and resident and traffic and relay and measured.joins and measured.held):
         return None
+    fullest = max(measured.held, key=lambda one: one.per_second)
     within = [one.viewers for one in measured.trusted if one.p99_ms <= p99_ms]
     return Costs(
         rest=gateway["a"],
@@ -120,12 +125,14 @@ def costs(measured: Measured, model: Model, p99_ms: float) -> Costs | None:
         viewer_bytes=resident["m1"],
         frame_bytes=traffic["f"],
         danmaku_bytes=traffic["e"],
-        order_gateway=ours["order"],
-        order_store=store["order"],
-        order_backoffice=office["order"],
+        order_gateway=fullest.cpu_us("gateway") / 1e6,
+        order_store=fullest.cpu_us("store") / 1e6,
+        order_backoffice=fullest.cpu_us("backoffice") / 1e6,
+        orders_held=fullest.per_second,
         delivery=relay.store_us / 1e6,
         join=max(measured.joins, key=lambda one: one.joins).cpu_us / 1e6,
         most_viewers=max(within or [one.viewers for one in measured.trusted]),
+        promise_kept=bool(within),
     )
 
 
@@ -200,7 +207,7 @@ def needs(case: Case, known: Costs, given: Assumptions) -> Needs:
     """In as few cells as the stores allow; a room is never divided between cells."""
     found = _in_cells(case, 1, known, given)
     cells = 1
-    while found.store_load > given.store_utilisation and cells < case.rooms:
+    while (found.store_load > given.store_utilisation or found.obstacles) and cells < case.rooms:
         cells += 1
         found = _in_cells(case, cells, known, given)
     if found.store_load > given.store_utilisation:
@@ -224,7 +231,8 @@ def _in_cells(case: Case, cells: int, known: Costs, given: Assumptions) -> Needs
     heard = given.danmaku_said * viewers
     room_for, bound = _room_for(known, given, heard)
     if not room_for and case.viewers:
-        obstacles.append(f"{heard:,.0f} danmaku/s alone fill a gateway")
+        obstacles.append(f"{heard:,.0f} danmaku/s alone fill a gateway, whatever it has of viewers")
+        room_for = known.most_viewers  # for the rest of the row
     by_viewers = viewers / max(1, room_for)
     by_orders = orders * known.order_gateway * given.tls_factor / faster / given.gateway_utilisation
     gateways = max(1, ceil(by_viewers + by_orders))

@@ -39,7 +39,7 @@ def test_what_to_buy_comes_first_and_every_case_is_in_it() -> None:
     first = said.partition("### Measured")[0]
     for case in CASES:
         assert f"| **{case.name}** |" in first
-    assert "The hard limit of one hot SKU: **15,000 orders/s**" in first
+    assert "The hard limit of one hot SKU: **13,296 orders/s**" in first
 
 
 def test_every_point_coefficient_and_assumption_is_told() -> None:

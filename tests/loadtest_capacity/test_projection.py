@@ -84,7 +84,7 @@ def test_bandwidth_is_frames_and_danmaku_of_every_viewer() -> None:
 
 def test_one_sku_stays_on_one_store_and_says_its_limit() -> None:
     limit = sku_limit(known(), USUAL)
-    assert limit == pytest.approx(USUAL.store_utilisation / STORE)
+    assert limit == pytest.approx(USUAL.store_utilisation / (STORE + 0.02 * 8.2 / 32_000))
     held = needs(Case(name="t", orders_per_second=limit * 0.99), known(), USUAL)
     assert (held.cells, held.obstacles) == (1, [])
     over = needs(Case(name="t", orders_per_second=limit * 1.1), known(), USUAL)
@@ -128,8 +128,11 @@ def test_more_never_needs_less(
     given = assume(tls_factor=tls, gateway_utilisation=utilisation)
     small = needs(Case(name="t", viewers=viewers, orders_per_second=orders), known(), given)
     large = needs(Case(name="t", viewers=2 * viewers, orders_per_second=2 * orders), known(), given)
-    for name in ("gateways", "gateway_nodes", "gbit", "store_load", "backoffices"):
+    # What cannot be had is not sized.
+    sized = () if large.obstacles else ("gateways", "gateway_nodes", "store_load")
+    for name in ("gbit", "backoffices", *sized):
         assert getattr(large, name) >= getattr(small, name)
+    assert large.obstacles or not small.obstacles
     spread = needs(Case(name="t", viewers=viewers, orders_per_second=orders, rooms=rooms), known(), given)
     assert 1 <= spread.cells <= rooms
     assert spread.store_load <= USUAL.store_utilisation or spread.obstacles

@@ -30,7 +30,7 @@ def test_every_point_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     printed = capsys.readouterr()
     assert found.measured.failures == [], printed.err
     size = run.QUICK
-    grid = [(viewers, rate) for viewers in size.viewers for rate in (0, *size.danmaku)]
+    grid = [(viewers, rate) for viewers in size.viewers for rate in (0, *size.danmaku, *size.storm)]
     assert [(one.viewers, one.danmaku) for one in found.measured.fanout] == grid
     for one in found.measured.fanout:
         assert one.resident_bytes > 1_000_000
@@ -79,7 +79,7 @@ def test_what_fails_is_told_and_the_rest_goes_on(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("loadtest.capacity.run.programs_in", lambda *_: Programs([], [], None, None))
     said: list[str] = []
     found = run.measure(replace(run.QUICK, viewers=[10, 30]), tmp_path, said.append)
-    assert len(found.fanout) == 3
+    assert [one.danmaku for one in found.fanout] == [0, 5, 20, 40]
     assert found.failures == ["fan-out, 30 viewers: no more files"]
     assert "left out: fan-out, 30 viewers: no more files" in said
 
