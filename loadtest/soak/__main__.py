@@ -22,6 +22,7 @@ import msgspec
 from loadtest.bench.target import ServerFailed
 from loadtest.soak.faults import usual_count
 from loadtest.soak.judge import MEMORY_BOUND
+from loadtest.soak.picture import draw
 from loadtest.soak.report import NoPlace, Report, markdown, placed, table
 from loadtest.soak.run import Options, run
 from loadtest.soak.samples import WARM_ORDERS
@@ -87,8 +88,6 @@ def write(report: Report, given: argparse.Namespace) -> None:
     document = msgspec.json.format(msgspec.json.encode(report), indent=1)
     given.output.write_bytes(document + b"\n")
     if given.plot:
-        from loadtest.soak.picture import draw  # noqa: PLC0415 - optional
-
         draw(report, given.plot)
     if given.document:
         picture = os.path.relpath(given.plot, given.document.parent) if given.plot else ""

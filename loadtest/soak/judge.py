@@ -18,17 +18,7 @@ from msgspec import Struct
 
 from loadtest.chaos.targets import PROVIDER, Strike
 from loadtest.soak.lag import CAUGHT_UP_S, PATIENCE_S, Recovery
-from loadtest.soak.samples import (
-    WARM_ORDERS,
-    WARM_SHARE,
-    Life,
-    ProcessReading,
-    Sample,
-    level,
-    lives,
-    series,
-    total,
-)
+from loadtest.soak.samples import WARM_ORDERS, WARM_SHARE, ProcessReading, Sample, level, named, series, total
 from loadtest.soak.slope import Trend, trend
 
 TEN_MINUTES = 600.0
@@ -73,11 +63,11 @@ class Growth(Struct, frozen=True, kw_only=True):
     def broken(self) -> str:
         """The reason in one line; empty where it holds."""
         if self.trend is None:
-            return f"memory of {self.role}: no life was long enough to judge"
+            return f"memory of {named(self.role)}: no life was long enough to judge"
         if self.word != "GROWS":
             return ""
         return (
-            f"memory of {self.role}: {self.trend.slope:.3g} {self.per}"
+            f"memory of {named(self.role)}: {self.trend.slope:.3g} {self.per}"
             f" ({self.trend.low:.3g} to {self.trend.high:.3g}), the bound is {self.bound:g}"
         )
 
@@ -145,32 +135,21 @@ def levels(samples: Sequence[Sample], end: float) -> list[Level]:
     for role in ("backoffice", "store", "supervisor", PROVIDER):
         found.append(
             one(
-                f"descriptors of {role}",
+                f"descriptors of {named(role)}",
                 total(role, lambda reading: float(reading.descriptors)),
                 DESCRIPTORS_BOUND,
             )
         )
-    for role in ("gateway", "backoffice", "store"):
+    for role in ("gateway", "backoffice"):
         found.append(
             one(
-                f"sockets to the store of {role}",
+                f"sockets of {named(role)} to the store",
                 total(role, lambda reading: float(reading.unix)),
                 STORE_BOUND,
             )
         )
     found.append(one("asyncio tasks of the gateways", lambda sample: sample.tasks, TASKS_BOUND))
     return found
-
-
-def restarts(samples: Sequence[Sample]) -> list[Life]:
-    """Lives that began after another of the same role."""
-    seen: set[str] = set()
-    again = []
-    for life in lives(samples):
-        if life.role in seen:
-            again.append(life)
-        seen.add(life.role)
-    return again
 
 
 def late_recoveries(recoveries: Sequence[Recovery]) -> list[str]:

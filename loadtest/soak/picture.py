@@ -9,9 +9,8 @@ from typing import Any
 from loadtest.chaos.schedule import Kind
 from loadtest.soak.judge import MEGABYTE
 from loadtest.soak.lag import CAUGHT_UP_S
-from loadtest.soak.report import Report, named
-from loadtest.soak.sampler import ROLES
-from loadtest.soak.samples import ProcessReading, Sample, lives, warm_from
+from loadtest.soak.report import Report
+from loadtest.soak.samples import ROLES, ProcessReading, Sample, lives, named, warm_from
 
 INCHES = (11.0, 10.0)
 DOTS_PER_INCH = 90

@@ -9,15 +9,12 @@ from typing import Any
 from msgspec import Struct
 
 from loadtest.chaos.report import faults_by_kind
-from loadtest.chaos.targets import PROVIDER, Strike
+from loadtest.chaos.targets import Strike
 from loadtest.soak.judge import MEGABYTE, Growth, Level
 from loadtest.soak.lag import CAUGHT_UP_S, Recovery, worst_and_median
-from loadtest.soak.sampler import ROLES
-from loadtest.soak.samples import WARM_SHARE, Sample, lives
+from loadtest.soak.samples import ROLES, WARM_SHARE, Sample, lives, named
 
 BEGIN, END = "<!-- soak:begin -->", "<!-- soak:end -->"
-NAMES = {"backoffice": "back office", PROVIDER: "sandbox provider"}
-"""Roles as a reader knows them."""
 
 
 class Report(Struct, kw_only=True):
@@ -53,10 +50,6 @@ class NoPlace(ValueError):
 
     def __str__(self) -> str:
         return f"{self.name} has no {BEGIN} followed by {END}"
-
-
-def named(role: str) -> str:
-    return NAMES.get(role, role)
 
 
 def progress(sample: Sample, struck: int) -> str:

@@ -28,8 +28,8 @@ from loadtest.soak.judge import growths, late_recoveries, levels, missed
 from loadtest.soak.lag import recoveries
 from loadtest.soak.load import Load
 from loadtest.soak.report import Report, progress
-from loadtest.soak.sampler import ROLES, Sampler
-from loadtest.soak.samples import Sample
+from loadtest.soak.sampler import Sampler
+from loadtest.soak.samples import ROLES, Sample
 from loadtest.stress.checks import tracebacks
 from loadtest.stress.process import parent
 
@@ -236,7 +236,8 @@ class Course:
             broken.append(f"{len(strikes)} of {options.faults} faults were carried out")
         if audit["exit"] != 0:
             broken.append(f"miaodan audit: {orjson.dumps(audit).decode()[:300]}")
-        gone = set(ROLES) - {reading.role for reading in self._samples[-1].processes}
+        last = self._samples[-1].processes if self._samples else []
+        gone = set(ROLES) - {reading.role for reading in last}
         broken += [f"no {role} runs at the end" for role in sorted(gone)]
         return Report(
             machine=facts(),

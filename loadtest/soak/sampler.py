@@ -17,12 +17,10 @@ from redis.retry import Retry
 from client_sim.address import Address
 from loadtest.bench.machine import cpu_ns, descendants
 from loadtest.chaos.collect import GROUP, PARTITIONS, tag
-from loadtest.chaos.targets import PROVIDER, RULES
-from loadtest.soak.samples import ProcessReading, Sample
+from loadtest.chaos.targets import RULES
+from loadtest.soak.samples import SUPERVISOR, ProcessReading, Sample
 from loadtest.stress.process import Metrics, descriptors, resident
 
-SUPERVISOR = "supervisor"
-ROLES = ("gateway", "backoffice", "store", SUPERVISOR, PROVIDER)
 PATIENCE_S = 1.0
 """With each of the server's answers: a process that stands still must not hold up the readings of others."""
 

@@ -7,6 +7,12 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
+from loadtest.chaos.targets import PROVIDER
+
+SUPERVISOR = "supervisor"
+ROLES = ("gateway", "backoffice", "store", SUPERVISOR, PROVIDER)
+NAMES = {"backoffice": "back office", PROVIDER: "sandbox provider"}
+"""Roles as a reader knows them, where that is another word."""
 WARM_SHARE = 0.25
 """The first share of each life is left out: pools and rings fill, an allocator finds its size."""
 WARM_ORDERS = 3_000.0
@@ -64,6 +70,10 @@ class Life(Struct, frozen=True):
     pid: int
     began: float
     ended: float
+
+
+def named(role: str) -> str:
+    return NAMES.get(role, role)
 
 
 def lives(samples: Sequence[Sample]) -> list[Life]:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from loadtest.chaos.schedule import Fault, Kind
 from loadtest.chaos.targets import Strike
 from loadtest.soak.judge import MEGABYTE
-from loadtest.soak.sampler import ROLES
-from loadtest.soak.samples import ProcessReading, Sample
+from loadtest.soak.samples import ROLES, ProcessReading, Sample
 
 PER_ORDER = 2000
 
