@@ -69,20 +69,21 @@ def _count(number: float | None) -> str:
 # ---- rows ---------------------------------------------------------------------------------------
 
 
-def growth_row(growth: Growth) -> tuple[str, str, str, str, str, str]:
-    """Role, slope, interval, bound, lives and blocks, verdict."""
+def growth_row(growth: Growth) -> tuple[str, str, str, str, str, str, str]:
+    """Role, slope, interval, bound, stretches and blocks, rise of a life and its bound, verdict."""
     kind, digits = ("KB per order", 2) if growth.per == "byte/order" else ("MiB per 10 min", 3)
     scale = 1 / 1000 if growth.per == "byte/order" else 1.0
     bound = f"{growth.bound * scale:g} {kind}"
     trend = growth.trend
     if trend is None:
-        return named(growth.role), "-", "-", bound, "-", growth.word
+        return named(growth.role), "-", "-", bound, "-", "-", growth.word
     return (
         named(growth.role),
         f"{trend.slope * scale:+.{digits}f} {kind}",
         f"{trend.low * scale:+.{digits}f} to {trend.high * scale:+.{digits}f}",
         bound,
-        f"{trend.lives}, {trend.blocks}",
+        f"{trend.stretches}, {trend.blocks}",
+        "-" if growth.per == "byte/order" else f"{growth.rise:+.2f} of {growth.rise_bound:.1f} MiB",
         growth.word,
     )
 
@@ -180,7 +181,7 @@ def table(report: Report) -> str:
         f" {report.viewers:,} swarm viewers, {report.users} users",
         "",
         *(
-            f"memory of {row[0]:<17} {row[1]:<24} {row[2]:<20} bound {row[3]:<20} {row[5]}"
+            f"memory of {row[0]:<17} {row[1]:<24} {row[2]:<20} bound {row[3]:<20} {row[5]:<20} {row[6]}"
             for row in map(growth_row, report.growths)
         ),
         *(
@@ -223,13 +224,23 @@ def markdown(report: Report, picture: str) -> str:
         *(f"- {line}" for line in report.broken),
         *([""] if report.broken else []),
         f"Memory, without the first {WARM_SHARE:.0%} and the first {report.warm_orders:,.0f} orders of each"
-        " process's life, in which caches fill. One slope over all lives of a role, each with an"
-        " intercept of its own; 95 % interval from block means, widened by what correlation is left"
-        " (`loadtest/soak/slope.py`). The store keeps every order by design and is"
+        " process's life, in which caches fill. One slope over all stretches between"
+        " faults, each with an intercept of its own; 95 % interval from block means, widened by what"
+        " correlation is left (`loadtest/soak/slope.py`). A fault may leave a step behind, as pools keep the"
+        " size of the worst moment: *rise of a life* is from its warm-up to its end, steps included, beside"
+        " what is allowed. The store keeps every order by design and is"
         " judged per order.",
         "",
         *_grid(
-            ("memory of", "slope", "95 % interval", "bound", "lives, blocks", "verdict"),
+            (
+                "memory of",
+                "slope",
+                "95 % interval",
+                "bound",
+                "stretches, blocks",
+                "rise of a life",
+                "verdict",
+            ),
             [growth_row(growth) for growth in report.growths],
         ),
         "",

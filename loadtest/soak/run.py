@@ -225,7 +225,7 @@ class Course:
         during = [sample for sample in self._samples if sample.at <= options.seconds]
         strikes = sorted(self._strikes, key=lambda strike: strike.at)
         growth, level = (
-            growths(during, options.memory_bound, options.warm_orders),
+            growths(during, strikes, options.memory_bound, options.warm_orders),
             levels(during, options.seconds),
         )
         lag = recoveries(during, strikes)

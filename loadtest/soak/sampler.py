@@ -101,7 +101,8 @@ class Sampler:
         oldest = [_text(one["min"]) for one in answers[::2] if one["pending"]]
         oldest += [_text(entries[0][0]) for entries in answers[1::2] if entries]
         now = seconds + micros / 1e6
-        return max((now - int(entry.partition("-")[0]) / 1000 for entry in oldest), default=0.0)
+        # An entry's time is the store's, in whole milliseconds: one of this moment may lie ahead of `now`.
+        return max((0.0, *(now - int(entry.partition("-")[0]) / 1000 for entry in oldest)))
 
     def close(self) -> None:
         with suppress(OSError, RedisError):

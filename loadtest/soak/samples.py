@@ -121,6 +121,24 @@ def series(
     return list(found.values())
 
 
+def stretches(
+    series: Sequence[Sequence[Point]], disturbed: Sequence[tuple[float, float]]
+) -> list[list[Point]]:
+    """Each life cut at each disturbance (from second, to second), and what was read during one left out.
+
+    What waits at once during a fault fills pools further than before: a step, no slope. See `judge.rise`.
+    """
+    cuts = sorted(disturbed)
+    found: list[list[Point]] = []
+    for life in series:
+        parts: dict[int, list[Point]] = defaultdict(list)
+        for point in life:
+            if not any(begin <= point.at <= end for begin, end in cuts):
+                parts[sum(end < point.at for _, end in cuts)].append(point)
+        found += parts.values()
+    return found
+
+
 def level(
     samples: Sequence[Sample], start: float, end: float, value: Callable[[Sample], float | None]
 ) -> list[float]:

