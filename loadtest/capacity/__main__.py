@@ -34,6 +34,12 @@ class Report(Struct):
     needs: list[Needs]
 
 
+class Kept(Struct):
+    """What of such a JSON counts when it is read again: the rest follows from it."""
+
+    measured: Measured
+
+
 def report(measured: Measured, given: Assumptions) -> Report:
     """What follows from a measurement."""
     fitted = model(measured)
@@ -117,7 +123,7 @@ def _say(line: str) -> None:
 
 def _measured(options: argparse.Namespace) -> Measured:
     if options.source is not None:
-        return msgspec.json.decode(options.source.read_bytes(), type=Report).measured
+        return msgspec.json.decode(options.source.read_bytes(), type=Kept).measured
     return measure(_size(options), options.output.parent, _say)
 
 

@@ -61,9 +61,9 @@ def figures(
     return "\n\n".join(part for part in parts if part)
 
 
-def _table(heading: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    """`left`: columns of text, the others are numbers."""
-    marks = ["---"] * left + ["---:"] * (len(heading) - left)
+def _table(sides: str, heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """`sides`: a letter for each column, l for text and r for numbers."""
+    marks = [{"l": "---", "r": "---:"}[side] for side in sides]
     return "\n".join(f"| {' | '.join(row)} |" for row in (heading, marks, *rows))
 
 
@@ -101,7 +101,7 @@ def _purchase(known: Costs | None, given: Assumptions, needed: Sequence[Needs]) 
         for one in needed
     ]
     return [
-        _table(heading, rows),
+        _table("lrrrrlrl", heading, rows),
         "\n".join(_sentences(known, given, needed)),
     ]
 
@@ -157,7 +157,7 @@ def _fanout(measured: Measured) -> list[str]:
         *("frames/s", "Mbit/s", "p50 ms", "p99 ms", "mark"),
     )
     points = sorted(measured.fanout, key=lambda one: (one.viewers, one.danmaku, one.turn))
-    table = _table(heading, map(_fanout_row, points), left=0)
+    table = _table("r" * 10 + "l", heading, map(_fanout_row, points))
     return [f"![Viewers and danmaku against CPU, latency, memory and traffic](images/{FANOUT})", table]
 
 
@@ -184,7 +184,7 @@ def _orders(measured: Measured) -> list[str]:
         *("orders/s", "accepted of due", "p50 ms", "p99 ms", "ledger lag s"),
         *("gateway µs an order", "store µs", "back office µs", "mark"),
     )
-    table = _table(heading, map(_orders_row, measured.orders), left=0)
+    table = _table("r" * 8 + "l", heading, map(_orders_row, measured.orders))
     return [f"![Orders a second against latency, ledger lag and CPU](images/{ORDERS})", table]
 
 
@@ -232,7 +232,7 @@ def _model(model: Model) -> list[str]:
         for fit in model.fits
     ]
     quality = ("fitted", "R²", "worst residual", "of the mean", "where it is bad")
-    return [_table(heading, rows, left=3), _table(quality, how_well)]
+    return [_table("lllrr", heading, rows), _table("lrrrl", quality, how_well)]
 
 
 def _coefficient(fit: Fit, one: Coefficient) -> list[str]:
@@ -243,7 +243,7 @@ def _coefficient(fit: Fit, one: Coefficient) -> list[str]:
 
 def _assumptions(given: Assumptions) -> list[str]:
     rows = [(f"`{name}`", f"{value:g}", unit, why) for name, value, unit, why in listed(given)]
-    return [_table(("assumption", "value", "unit", "why"), rows)]
+    return [_table("lrll", ("assumption", "value", "unit", "why"), rows)]
 
 
 def _run(measured: Measured) -> list[str]:

@@ -54,7 +54,8 @@ def _four(title: str) -> tuple[Figure, list[Axes]]:
 def _finish(figure: Figure, places: Sequence[Axes]) -> Figure:
     for axes in places:
         axes.grid(visible=True, alpha=0.3)
-        axes.set_ylim(bottom=0)
+        if axes.get_yscale() == "linear":
+            axes.set_ylim(bottom=0)
         axes.set_xlim(left=0)
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.legend(fontsize="small", loc="upper left")
@@ -71,11 +72,12 @@ def _fanout(measured: Measured, model: Model) -> Figure:
     for tone, rate in zip(TONES, rates, strict=False):
         points = [one for one in measured.fanout if one.danmaku == rate]
         sizes = sorted({one.viewers for one in points})
-        label = f"{rate} danmaku/s" if rate else "at rest"
-        cores.plot([one.viewers for one in points], [one.gateway_cores for one in points], "o", color=tone)
+        label = f"{rate:,} danmaku/s" if rate else "at rest"
+        used = [one.gateway_cores for one in points]
+        cores.plot([one.viewers for one in points], used, "o", color=tone, label=label)
         if model.gateway is not None:
             fitted = [_cores(model, points, size) for size in sizes]
-            cores.plot(sizes, fitted, "-", linewidth=1, color=tone, label=label)
+            cores.plot(sizes, fitted, "-", linewidth=1, color=tone)
         middle = [_middle(points, size, "bytes_per_second") * 8 / 1e6 for size in sizes]
         traffic.plot(sizes, middle, "o-", linewidth=1, color=tone, label=label)
         if rate:
@@ -86,7 +88,8 @@ def _fanout(measured: Measured, model: Model) -> Figure:
     r_squared = f", R² {model.gateway.r_squared:.3f}" if model.gateway is not None else ""
     cores.set(title=f"Gateway CPU (lines: the model{r_squared})", xlabel="viewers", ylabel="cores")
     latency.axhline(PROMISE_MS, color="tab:red", linestyle="--", linewidth=1, label="promised: 80 ms")
-    latency.set(title="Publish to receive, p99", xlabel="viewers", ylabel="ms")
+    latency.set(title="Publish to receive, p99", xlabel="viewers", ylabel="ms", yscale="log")
+    latency.yaxis.set_major_formatter("{x:,g}")
     traffic.set(title="Out to the viewers", xlabel="viewers", ylabel="Mbit/s (payload)")
     _memory(memory, measured, model)
     return _finish(figure, places)
@@ -135,7 +138,8 @@ def _orders(measured: Measured, model: Model) -> Figure:
     latency.plot(rates, [one.p50_ms for one in points], "o-", color=TONES[0], label="p50")
     latency.plot(rates, [one.p99_ms for one in points], "o-", color=TONES[1], label="p99")
     latency.axhline(PROMISE_MS, color="tab:red", linestyle="--", linewidth=1, label="promised: 80 ms")
-    latency.set(title="Order to answer", xlabel="orders/s", ylabel="ms")
+    latency.set(title="Order to answer", xlabel="orders/s", ylabel="ms", yscale="log")
+    latency.yaxis.set_major_formatter("{x:,g}")
     lag.plot(rates, [one.ledger_lag_s for one in points], "o-", color=TONES[0], label="most in the window")
     lag.axhline(LAG_S, color="tab:red", linestyle="--", linewidth=1, label="held up to 2 s")
     lag.set(title="How far the ledger fell behind", xlabel="orders/s", ylabel="s")
@@ -147,9 +151,7 @@ def _orders(measured: Measured, model: Model) -> Figure:
         name = process.replace("backoffice", "back office")
         used = [_cpu(one, process) / one.elapsed_s for one in points]
         cores.plot(rates, used, "o", color=tone, label=name)
-        cost.plot(
-            rates, [_cpu(one, process) / one.accepted * 1e6 for one in points], "o-", color=tone, label=name
-        )
+        cost.plot(rates, [one.cpu_us(process) for one in points], "o-", color=tone, label=name)
         if fit is not None:
             fitted = [fit["rest"] + fit["order"] * one.accepted / one.elapsed_s for one in points]
             cores.plot(rates, fitted, "-", linewidth=1, color=tone)
