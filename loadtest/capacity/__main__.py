@@ -62,7 +62,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="tiny sizes, for tests: says nothing")
     parser.add_argument("--viewers", type=_numbers, help="of one room, e.g. 500,2000,5000,10000")
     parser.add_argument("--danmaku", type=_numbers, help="a second, e.g. 5,20,50")
-    parser.add_argument("--storm", type=_numbers, help="a second, in the smallest room too, e.g. 200,1000")
+    parser.add_argument("--storm", type=_numbers, help="a second, in the smallest room too, e.g. 200,500")
     parser.add_argument("--orders", type=_numbers, help="a second, e.g. 500,1000,2000")
     parser.add_argument("--buyers", type=int, help="sockets that order (1000)")
     parser.add_argument("--seconds", type=float, help="length of a window (4)")
