@@ -109,7 +109,7 @@ class Growth(Struct, frozen=True, kw_only=True):
 
 
 class Level(Struct, frozen=True, kw_only=True):
-    """A count that has to come back: medians after the warm-up and at the end."""
+    """A count that has to come back: its floor (see `_floor`) after the warm-up and at the end."""
 
     name: str
     early: float | None
@@ -157,6 +157,11 @@ def growths(
     return found
 
 
+def _floor(read: Sequence[float]) -> float | None:
+    """The lower quartile: what is there whatever is under way at the moment; None of nothing."""
+    return sorted(read)[len(read) // 4] if read else None
+
+
 def _rise(life: Sequence[Point], memory_bound: float) -> tuple[float, float]:
     """By how much a life rose after its warm-up, and by how much it may have, MiB."""
     if len(life) < 2 * RISE_READINGS:
@@ -183,8 +188,8 @@ def levels(samples: Sequence[Sample], end: float) -> list[Level]:
         early, late = level(samples, warm, warm + width, read), level(samples, end - width, end, read)
         return Level(
             name=name,
-            early=median(early) if early else None,
-            late=median(late) if late else None,
+            early=_floor(early),
+            late=_floor(late),
             bound=bound,
         )
 

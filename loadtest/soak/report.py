@@ -245,7 +245,7 @@ def markdown(report: Report, picture: str) -> str:
         ),
         "",
         *_grid(
-            ("count (median)", "after the warm-up", "at the end", "allowed", "verdict"),
+            ("count (lower quartile)", "after the warm-up", "at the end", "allowed", "verdict"),
             [level_row(level) for level in report.levels],
         ),
         "",
