@@ -43,7 +43,7 @@ class Kept(Struct):
 def report(measured: Measured, given: Assumptions) -> Report:
     """What follows from a measurement."""
     fitted = model(measured)
-    known = costs(measured, fitted, given.p99_ms)
+    known = costs(measured, fitted, given)
     needed = [needs(case, known, given) for case in CASES] if known is not None else []
     return Report(measured, fitted, known, given, needed)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import ceil, floor, inf
+from statistics import median
 from typing import Annotated, get_type_hints
 
 from msgspec import Meta, Struct
@@ -108,14 +109,14 @@ class Costs(Struct, frozen=True, kw_only=True):
     """Whether one was."""
 
 
-def costs(measured: Measured, model: Model, p99_ms: float) -> Costs | None:
+def costs(measured: Measured, model: Model, given: Assumptions) -> Costs | None:
     """None where a part of the measurement is missing."""
     relay = measured.ceiling(RELAY)
     gateway, resident, traffic = model.gateway, model.resident, model.traffic
     if not (gateway and resident and traffic and relay and measured.joins and measured.held):
         return None
     fullest = max(measured.held, key=lambda one: one.per_second)
-    within = [one.viewers for one in measured.trusted if one.p99_ms <= p99_ms]
+    within = _within(measured, given)
     return Costs(
         rest=gateway["a"],
         viewer=gateway["b"],
@@ -134,6 +135,16 @@ def costs(measured: Measured, model: Model, p99_ms: float) -> Costs | None:
         most_viewers=max(within or [one.viewers for one in measured.trusted]),
         promise_kept=bool(within),
     )
+
+
+def _within(measured: Measured, given: Assumptions) -> list[int]:
+    """Sizes of rooms in which the promise was kept: the median of the windows with danmaku, no more of them
+    than are shown to a viewer."""
+    found: dict[int, list[float]] = {}
+    for one in measured.trusted:
+        if 0 < one.danmaku <= given.danmaku_shown:
+            found.setdefault(one.viewers, []).append(one.p99_ms)
+    return [viewers for viewers, late in found.items() if median(late) <= given.p99_ms]
 
 
 class Case(Struct, frozen=True, kw_only=True):

@@ -28,7 +28,7 @@ USUAL = Assumptions()
 
 def known(**changes: Any) -> Costs:
     found = measured()
-    taken = costs(found, model(found), USUAL.p99_ms)
+    taken = costs(found, model(found), USUAL)
     assert taken is not None
     return msgspec.structs.replace(taken, **changes)
 
@@ -46,16 +46,26 @@ def test_every_assumption_has_a_unit_and_a_reason() -> None:
 def test_the_largest_room_counts_only_within_the_promise() -> None:
     assert known().most_viewers == 10_000
     found = measured()
-    taken = costs(found, model(found), 40.0)
+    taken = costs(found, model(found), assume(p99_ms=40.0))
     assert taken is not None
     assert taken.most_viewers == 2_000
+
+
+def test_a_room_at_rest_or_in_a_storm_says_nothing_of_the_promise() -> None:
+    found = measured()
+    for one in found.fanout:
+        if 0 < one.danmaku <= USUAL.danmaku_shown:
+            one.p99_ms = 500.0
+    taken = costs(found, model(found), USUAL)
+    assert taken is not None
+    assert (taken.most_viewers, taken.promise_kept) == (10_000, False)
 
 
 def test_a_part_that_was_not_measured_leaves_no_projection() -> None:
     for part in ("fanout", "orders", "joins", "ceilings"):
         found = measured()
         setattr(found, part, [])
-        assert costs(found, model(found), USUAL.p99_ms) is None
+        assert costs(found, model(found), USUAL) is None
 
 
 def test_a_gateway_is_never_thought_larger_than_measured() -> None:
