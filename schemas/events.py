@@ -31,7 +31,11 @@ from schemas.models import (
 
 
 class Welcome(Wire, tag="welcome", tag_field="type"):
-    """First event of the first batch. `room` is absent exactly when `recovered`."""
+    """First event of the first batch. `room` is absent exactly when `recovered`.
+
+    `recent`: what was last said in the room, oldest first, as far as this server has heard it; absent when
+    `recovered` or where nothing was. One of it may come as a `danmaku` as well: the same `message`.
+    """
 
     session: str
     user: User
@@ -42,6 +46,7 @@ class Welcome(Wire, tag="welcome", tag_field="type"):
     recovered: bool = False
     room: RoomSnapshot | UnsetType = UNSET
     orders: list[Order] = msgspec.field(default_factory=list)
+    recent: list[Danmaku] | UnsetType = UNSET
 
 
 class Pong(Wire, tag="pong", tag_field="type"):

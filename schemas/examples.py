@@ -233,6 +233,7 @@ _EVENTS: tuple[Event, ...] = (
         server_time=NOW,
         room=SNAPSHOT,
         orders=[HELD],
+        recent=[Danmaku(message=MESSAGE, user=ANN, text="这款茶今年新到的吗？", at=NOW - 4_000)],
     ),
     Pong(id=1, client_time=NOW - 37, server_time=NOW),
     DanmakuAccepted(id=2, message=MESSAGE),

@@ -11,7 +11,7 @@ from msgspec import UNSET, Raw, Struct
 from schemas.codecs import Codec
 from schemas.codes import CloseCode, ErrorCode, Role
 from schemas.commands import Hello
-from schemas.events import Error, Kicked, Muted, Welcome
+from schemas.events import Danmaku, Error, Kicked, Muted, Welcome
 from schemas.models import Order, Resume, RoomSnapshot, User
 from server.gateway.doorway import Doorway
 from server.orders.newcomers import Visit
@@ -128,9 +128,12 @@ def welcome(
     room = admission.room
     now = door.clock()
     recovered = resume is not None and missed is not None
-    # Everybody's snapshot is the same: it is encoded once, and stands in each welcome as it is.
+    # Everybody's snapshot is the same, and so is what was last said: encoded once, they stand in each welcome
+    # as they are.
     snapshot = UNSET if recovered else cast(RoomSnapshot, Raw(room.encoded_snapshot(codec)))
-    said = codec.encode(
+    said = None if recovered else room.recent.encoded(codec)
+    recent = cast(list[Danmaku], Raw(said)) if said else UNSET
+    greeting = codec.encode(
         Welcome(
             session=session,
             user=admission.user,
@@ -141,8 +144,9 @@ def welcome(
             recovered=recovered,
             room=snapshot,
             orders=admission.orders,
+            recent=recent,
         )
     )
-    first = [said] if admission.muted is None else [said, codec.encode(admission.muted)]
+    first = [greeting] if admission.muted is None else [greeting, codec.encode(admission.muted)]
     # The log holds no numbers: who comes back without a snapshot is told those of this moment.
     return [*first, *(missed or ()), codec.encode(room.numbers(now))] if recovered else first

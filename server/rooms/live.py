@@ -47,6 +47,7 @@ from server.rooms.notices import (
     decode_presence,
     decode_stock,
 )
+from server.rooms.recent import RecentChat
 from server.rooms.recovery import Recovery
 from server.rooms.standings import Standings
 from server.rooms.state import RoomState
@@ -94,6 +95,7 @@ class LiveRoom:
         self.chat_out: list[Danmaku] = []
         self.likes_out = 0
         self.chat_seen = 0
+        self.recent = RecentChat()
         self.standings = Standings()
         self.moderations = 0
         self.recovery = Recovery(room_log, state.id, state.epoch, state.seq, ring_length)
@@ -225,12 +227,14 @@ class LiveRoom:
                 self.broadcast.forget(("countdown", ended))
             case DanmakuRecalled(message=message):
                 self.broadcast.recall(message)
+                self.recent.recalled(message)
             case _:
                 pass
         self.broadcast.sequenced(event)
 
     def _chat(self, messages: list[Danmaku]) -> None:
         self.chat_seen += len(messages)
+        self.recent.heard(messages)
         for message in messages:
             self.broadcast.chat(message)
 
@@ -261,6 +265,8 @@ class LiveRoom:
     def _direct(self, notice: DirectNotice) -> None:
         self.moderations += 1
         self.standings.heard(notice)
+        if notice.kind != "unmute":
+            self.recent.silenced({notice.user})
         members = self.broadcast.of_user(notice.user)
         match notice.kind:
             case "mute":
@@ -333,6 +339,7 @@ class LiveRoom:
         if fresh is not None:
             self.state = fresh
             self.recovery.restart(fresh.epoch, fresh.seq)
+            self.recent.forget()  # what was recalled meanwhile is not known
             self._snapshots.clear()
 
     async def _learn_standings(self) -> None:
@@ -343,6 +350,7 @@ class LiveRoom:
             fresh = self.standings.read(reading, muted, kicked)
             if fresh is not None:
                 self.moderations += 1  # a hello under way looks again
+                self.recent.silenced({*muted, *kicked})
                 for user, reason in fresh.items():
                     self._kick(user, reason)
 

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.desk import announce, go_live, mount, open_mount, say
-from tests.browser.wire import direct
+from tests.browser.wire import direct, say_as
 from tests.live_server import LiveServer
 
 pytestmark = pytest.mark.browser
@@ -96,6 +96,26 @@ def test_a_muted_viewer_who_comes_back_sees_it_until_it_is_over(
     viewer.reload()
     expect(line).to_have_accessible_name(re.compile("Muted until"))
     expect(line).to_be_enabled(timeout=15_000)
+
+
+def test_the_chat_is_there_after_a_reload_and_flies_once(
+    server: LiveServer, room: str, open_page: OpenPage
+) -> None:
+    direct(server, room, ("room.start", {}))
+    viewer = open_page(f"/live/{room}", phone=True)
+    lines = viewer.get_by_test_id("chat-line")
+    expect(viewer.get_by_test_id("room")).to_have_attribute("data-status", "live")
+    *_, second = say_as(server, room, "ann", "is it fresh", "not this one")
+    expect(lines).to_have_count(2)
+    direct(server, room, ("danmaku.recall", {"message": second["message"]}))
+    expect(lines).to_have_count(1)
+    viewer.reload()
+    expect(lines).to_contain_text(["is it fresh"])
+    (third,) = say_as(server, room, "ann", "how much")
+    expect(lines).to_contain_text(["is it fresh", "how much"])
+    expect(viewer.get_by_test_id("danmaku-layer")).to_have_attribute("data-flown", "1")
+    direct(server, room, ("danmaku.recall", {"message": third["message"]}))
+    expect(lines).to_have_count(1)
 
 
 def test_announcement_pin_and_order_of_the_shelf(room: str, open_page: OpenPage) -> None:

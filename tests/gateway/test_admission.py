@@ -7,16 +7,17 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from schemas.codecs import JSON, MSGPACK, Codec
 from schemas.codes import CloseCode, ErrorCode, OrderStatus, Role, RoomStatus
 from schemas.commands import Hello
-from schemas.events import Error, Muted, ProductPinned, RoomState, Welcome
+from schemas.events import Danmaku, Error, Muted, ProductPinned, RoomState, Welcome
 from schemas.models import Order, Product, Resume, RoomSnapshot, User
 from server.gateway.admission import Admission, Refused, take_turn, welcome
 from server.gateway.doorway import Doorway
 from server.rooms.live import LiveRoom
+from server.rooms.recent import RecentChat
 from server.settings import Settings
 from server.trust.tokens import Tokens
 from server.trust.turnstile import Turnstile
@@ -47,11 +48,12 @@ ORDER = Order(
 )
 
 
-def admission(codec: Codec) -> Admission:
+def admission(codec: Codec, recent: RecentChat | None = None) -> Admission:
     room = SimpleNamespace(
         state=SimpleNamespace(epoch="e", seq=70_000),
         encoded_snapshot=lambda asked: asked.encode(SNAPSHOT),
         numbers=lambda now: NUMBERS,
+        recent=recent or RecentChat(),
     )
     return Admission(USER, 0, False, cast(LiveRoom, room), [ORDER], 0)
 
@@ -101,6 +103,20 @@ def test_a_muted_user_is_told_right_behind_the_welcome(codec: Codec) -> None:
     pin = ProductPinned(sku=None, seq=70_000)
     batch = welcome(door(), codec, admitted, "x", Resume(epoch="e", seq=1), [codec.encode(pin)])
     assert codec.decode_batch(codec.join(batch)) == [whole(recovered=True), muted, pin, NUMBERS]
+
+
+@pytest.mark.parametrize("codec", [JSON, MSGPACK], ids=["json", "msgpack"])
+def test_what_was_last_said_stands_in_the_welcome_of_who_starts_anew(codec: Codec) -> None:
+    lines = [Danmaku(message=f"m{number}", user=USER, text="茶", at=NOW) for number in range(20)]
+    recent = RecentChat()
+    recent.heard(lines)
+    admitted = admission(codec, recent)
+    expected = structs.replace(whole(recovered=False), recent=lines)
+    batch = welcome(door(), codec, admitted, "x", None, None)
+    assert batch == [codec.encode(expected)]
+    assert codec.decode_batch(codec.join(batch)) == [expected]
+    batch = welcome(door(), codec, admitted, "x", Resume(epoch="e", seq=1), [])
+    assert codec.decode_batch(codec.join(batch)) == [whole(recovered=True), NUMBERS]
 
 
 def test_a_turn_is_taken_or_the_time_is_told() -> None:

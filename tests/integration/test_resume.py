@@ -43,6 +43,24 @@ async def test_a_viewer_cut_off_gets_all_of_it_once(server: LiveServer, room: st
             assert (await back.wait_for("room.updated"))["seq"] == following["seq"]
 
 
+async def test_who_comes_anew_is_told_what_was_last_said(server: LiveServer, room: str) -> None:
+    async with host(server, room) as control, viewer(server, room, "ann") as ann:
+        await live_room(control)
+        said = [(await ann.ask("danmaku.send", text=f"word {number}"))["message"] for number in range(23)]
+        while (await ann.wait_for("danmaku"))["message"] != said[-1]:
+            pass
+        recalled = await control.ask("danmaku.recall", message=said[-2])
+        await ann.wait_for("danmaku.recalled")
+        async with client(server, room) as new:
+            welcome = await new.hello(server.token("bob"))
+            assert [line["message"] for line in welcome["recent"]] == [*said[3:-2], said[-1]]
+            assert welcome["recent"][-1]["text"] == "word 22"
+        async with client(server, room) as back:
+            resume = {"epoch": welcome["epoch"], "seq": recalled["seq"]}
+            again = await back.hello(server.token("bob"), resume)
+            assert again["recovered"] is True and "recent" not in again
+
+
 async def test_a_cut_of_five_seconds_during_two_hundred_events(server: LiveServer, room: str) -> None:
     async with host(server, room) as control:
         await live_room(control)

@@ -14,6 +14,7 @@ from schemas.codecs import JSON, MSGPACK
 from schemas.codes import CloseCode, Role, RoomStatus, SalePhase
 from schemas.events import (
     Danmaku,
+    DanmakuRecalled,
     ProductMounted,
     ProductUpdated,
     RoomUpdated,
@@ -266,6 +267,40 @@ async def test_a_unit_that_came_back_outlives_the_sold_out_event() -> None:
     *_, sold_out, numbers = house.told()
     assert sold_out["type"] == "sale.sold_out" and numbers["stock"] == {"s": 1}
     assert house.room.snapshot().sales[0].available == 1
+
+
+async def test_newcomers_are_told_what_was_last_said_without_what_was_taken_back() -> None:
+    house = House()
+    ann, bob = (User(id=name, name=name, role=Role.VIEWER) for name in ("ann", "bob"))
+    lines = [Danmaku(message=f"m{number}", user=ann, text="hi", at=NOW) for number in range(3)]
+    house.room.heard(b"C", encode_chat([*lines, Danmaku(message="m3", user=bob, text="hi", at=NOW)]))
+    house.logged(DanmakuRecalled(message="m1"))
+
+    def recent() -> list[str]:
+        encoded = house.room.recent.encoded(JSON)
+        return [line["message"] for line in orjson.loads(encoded)] if encoded else []
+
+    assert recent() == ["m0", "m2", "m3"]
+    notice = {"kind": "mute", "user": "bob", "until": NOW + 100, "reason": ""}
+    house.room.heard(b"D", msgspec.json.encode(notice))
+    house.room.heard(b"D", msgspec.json.encode({**notice, "kind": "unmute", "user": "ann", "until": 0}))
+    assert recent() == ["m0", "m2"]
+    house.lists.kicked["ann"] = Silence(FOREVER, "heard by nobody")
+    house.room.heard(b"R", b"")
+    await house.mended()
+    assert recent() == []
+
+
+async def test_a_reload_forgets_what_was_said() -> None:
+    house = House()
+    user = User(id="ann", name="ann", role=Role.VIEWER)
+    house.room.heard(b"C", encode_chat([Danmaku(message="m", user=user, text="hi", at=NOW)]))
+    assert house.room.recent.encoded(JSON)
+    house.log.trimmed = True
+    house.log.fresh = RoomState(id="r", epoch="f", title="r", currency="CNY", hosts=["h"])
+    house.room.mend()
+    await house.mended()
+    assert not house.room.recent.encoded(JSON)
 
 
 async def test_mutes_are_kept_told_and_lifted() -> None:

@@ -138,7 +138,8 @@ def test_sequenced_events_always_have_their_number() -> None:
 def test_what_the_server_says_is_required_and_what_it_reads_is_not() -> None:
     sometimes = {"refunding", "refund_due_at", "shipped_at", "delivered_at", "reason"}
     assert set(SCHEMAS["Order"]["required"]) == set(SCHEMAS["Order"]["properties"]) - sometimes
-    assert set(SCHEMAS["Welcome"]["properties"]) - set(SCHEMAS["Welcome"]["required"]) == {"room"}
+    welcome = SCHEMAS["Welcome"]
+    assert set(welcome["properties"]) - set(welcome["required"]) == {"room", "recent"}
     assert set(SCHEMAS["RoomState"]["required"]) == {"type", "server_time"}
     assert set(SCHEMAS["ProductInput"]["required"]) == {"sku", "title", "price", "stock"}
     assert set(SCHEMAS["Like"]["required"]) == {"type"}

@@ -5,10 +5,22 @@ import { ReplyTimeout, type SessionClosed } from "./errors.js";
 import { OrderBook } from "./order-book.js";
 import { newRequestId, OrderDesk, type OrderRequest } from "./orders.js";
 import { Paying } from "./paying.js";
+import { Recent } from "./recent.js";
 import { Replica } from "./replica.js";
 import { isSequenced } from "./room.js";
 import type { ClientEvents, ClientOptions, RequestOptions } from "./session.js";
-import type { Asking, DanmakuAccepted, Event, Order, OrderAccepted, Reply, Resume, RoomSnapshot, Welcome } from "./wire/index.js";
+import type {
+  Asking,
+  Danmaku,
+  DanmakuAccepted,
+  Event,
+  Order,
+  OrderAccepted,
+  Reply,
+  Resume,
+  RoomSnapshot,
+  Welcome,
+} from "./wire/index.js";
 
 export interface WaitOptions<E> extends RequestOptions {
   /** Of which events to wait for the first; any without. */
@@ -25,6 +37,7 @@ export interface RefundRequest {
 
 export class RoomClient extends Connection {
   private readonly replica = new Replica();
+  private readonly said = new Recent();
   private readonly book = new OrderBook();
   private readonly undecided = new Paying();
   private readonly desk: OrderDesk;
@@ -41,6 +54,11 @@ export class RoomClient extends Connection {
   /** The room as it is; null before the first welcome. A new object after every change. */
   get room(): RoomSnapshot | null {
     return this.replica.room;
+  }
+
+  /** What was last said in the room, oldest first, also before this client came; at most 50, none of it recalled. */
+  get recent(): readonly Danmaku[] {
+    return this.said.lines;
   }
 
   /** This user's orders as far as known here, by order id; the latest thousand. */
@@ -136,8 +154,10 @@ export class RoomClient extends Connection {
   }
 
   protected override onEvent(event: Event): boolean {
+    if (event.type === "danmaku.recalled") this.said.recalled(event.message);
     if (isSequenced(event)) return this.replica.sequenced(event) !== "gap";
-    if (event.type === "room.state") this.replica.state(event);
+    if (event.type === "danmaku") this.said.heard(event);
+    else if (event.type === "room.state") this.replica.state(event);
     else if (event.type === "order.updated") this.keep(event.order);
     else if (event.type === "order.accepted") {
       this.keep(event.order);
@@ -148,6 +168,7 @@ export class RoomClient extends Connection {
 
   protected override onWelcome(event: Welcome): void {
     this.replica.welcomed(event);
+    this.said.welcomed(event);
     for (const order of event.orders) this.keep(order);
     for (const order of this.book.movedOn(event.orders, (one) => this.paying(one))) {
       this.request({ type: "order.get", order: order.order }).catch(() => undefined);

@@ -1,4 +1,4 @@
-import { CommandError } from "@miaodan/client";
+import { CommandError, type Danmaku } from "@miaodan/client";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { order } from "../an-order.js";
 import { FakeSocket } from "./fake-socket.js";
@@ -37,6 +37,32 @@ describe("opening", () => {
     expect(client.room?.title).toBe("Tea");
     expect(client.user?.name).toBe("Ann");
     expect(client.orders.get("o1")?.status).toBe("reserved");
+  });
+
+  test("what was said before is known from the welcome, each once, until it is recalled", async () => {
+    const line = (message: string): Danmaku => ({
+      type: "danmaku",
+      message,
+      user: { id: "u2", name: "Bo", role: "viewer" },
+      text: message,
+      at: 1,
+    });
+    const heard = vi.fn();
+    const client = await opened({}, welcome({ recent: [line("a"), line("b")] }));
+    client.on("danmaku", heard);
+    const said = (): string[] => client.recent.map((one) => one.message);
+    expect(said()).toEqual(["a", "b"]);
+    FakeSocket.last.say(line("b"), line("c"), { type: "danmaku.recalled", message: "a", seq: 11 });
+    expect(said()).toEqual(["b", "c"]);
+    expect(heard).toHaveBeenCalledTimes(2);
+    FakeSocket.last.drop();
+    await comeBack(welcome({ recovered: true, seq: 11 }));
+    expect(said()).toEqual(["b", "c"]);
+    FakeSocket.last.drop();
+    await comeBack(welcome({ recent: [line("c"), line("d")] }));
+    expect(said()).toEqual(["c", "d"]);
+    for (let number = 0; number < 200; number++) FakeSocket.last.say(line(`m${number}`));
+    expect(client.recent.length).toBe(50);
   });
 
   test("a server that never welcomes is given up and tried again", async () => {

@@ -34,7 +34,7 @@ export class ChatLog {
   }
 }
 
-/** Follows a client's chat; `onShown` hears each new line once. */
+/** Follows a client's chat, from what was last said before; `onShown` hears each line that is new once. */
 export function useChat(client: RoomClient, onShown?: (danmaku: Danmaku) => void): ChatLog {
   const log = useMemo(() => new ChatLog(), [client]);
   const redraw = useRedraw();
@@ -53,7 +53,14 @@ export function useChat(client: RoomClient, onShown?: (danmaku: Danmaku) => void
     const again = (): void => {
       timer ??= setTimeout(now, Math.max(0, (many ? DRAW_MANY_EVERY_MS : DRAW_EVERY_MS) - (performance.now() - drawnAt)));
     };
+    const before = (): void => {
+      for (const danmaku of client.recent) log.add(danmaku);
+      again();
+    };
+    before();
     const offs = [
+      // Said while this one was away, where the server could not fill the gap.
+      client.on("welcome", before),
       client.on("danmaku", (danmaku) => {
         if (log.add(danmaku)) onShown?.(danmaku);
         again();

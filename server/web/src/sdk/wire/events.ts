@@ -8,7 +8,12 @@ import type { ErrorCode, RoomStatus } from "./codes.js";
 import type { Command } from "./commands.js";
 import type { Countdown, Message, Order, OrderCounts, Product, ProductCounts, RoomSnapshot, Sale, User } from "./models.js";
 
-/** First event of the first batch. `room` is absent exactly when `recovered`. */
+/**
+ * First event of the first batch. `room` is absent exactly when `recovered`.
+ *
+ * `recent`: what was last said in the room, oldest first, as far as this server has heard it; absent when
+ * `recovered` or where nothing was. One of it may come as a `danmaku` as well: the same `message`.
+ */
 export interface Welcome {
   type: "welcome";
   session: string;
@@ -21,6 +26,7 @@ export interface Welcome {
   recovered: boolean;
   room?: RoomSnapshot;
   orders: Order[];
+  recent?: Danmaku[];
 }
 
 /** Reply to `ping`. Clock offset: `server_time - (client_time + now) / 2`. */
