@@ -58,7 +58,7 @@ def _finish(figure: Figure, places: Sequence[Axes]) -> Figure:
             axes.set_ylim(bottom=0)
         axes.set_xlim(left=0)
         axes.xaxis.set_major_formatter("{x:,.0f}")
-        axes.legend(fontsize="small", loc="upper left")
+        axes.legend(fontsize="small", loc="best", framealpha=0.6)
     return figure
 
 
