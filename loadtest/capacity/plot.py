@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INCHES = (11.0, 7.6)
-DOTS_PER_INCH = 90
+DOTS_PER_INCH = 80
 PROMISE_MS = 80.0
 LAG_S = 2.0
 FANOUT, ORDERS = "capacity-fanout.png", "capacity-orders.png"
