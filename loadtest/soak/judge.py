@@ -47,6 +47,8 @@ buffers and the allocator keep the size of the worst moment. As much as the stre
 allocator without anybody leaking (`loadtest.stress.census`)."""
 SETTLE_S = 20.0
 """After a fault's end memory may still rise to the mark of that moment."""
+SETTLE_SHARE = 1 / 30
+"""But no more than this share of a short run is left out for it."""
 RISE_READINGS = 10
 """Of which the medians are compared."""
 DESCRIPTORS_BOUND = 16.0
@@ -134,7 +136,8 @@ def growths(
 ) -> list[Growth]:
     """MiB per ten minutes of each role that must not grow, bytes per order of the store."""
     found = []
-    disturbed = [(strike.at, over(strike) + SETTLE_S) for strike in strikes]
+    settle_s = min(SETTLE_S, samples[-1].at * SETTLE_SHARE) if samples else 0.0
+    disturbed = [(strike.at, over(strike) + settle_s) for strike in strikes]
     for role in TIMED:
         points = series(samples, role, _megabytes, lambda sample: sample.at / TEN_MINUTES, warm_orders)
         risen, rise_bound = max(
