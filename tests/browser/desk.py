@@ -85,7 +85,9 @@ def say(viewer: Page, text: str) -> None:
 
 
 def open_orders(viewer: Page) -> None:
-    """The buyer's orders; on a phone they are behind a button, or behind the shelf where that is open."""
+    """The buyer's orders; on a phone behind a button, or behind the shelf, which a card sends away."""
+    if viewer.get_by_test_id("card-close").is_visible():
+        viewer.get_by_test_id("card-close").click()
     tab = viewer.get_by_test_id("tab-orders")
     (tab if tab.is_visible() else viewer.get_by_test_id("open-orders")).click()
     expect(viewer.get_by_test_id("order").first).to_be_visible()

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.desk import go_live, mount, schedule, shelf_item, stock_of
+from tests.browser.desk import go_live, mount, open_orders, schedule, shelf_item, stock_of
 from tests.live_server import LiveServer
 
 pytestmark = pytest.mark.browser
@@ -37,7 +37,7 @@ def test_a_mounted_product_is_bought_and_stock_falls_for_everybody(
     expect(row.get_by_test_id("desk-sold")).to_have_text("2")
     expect(console.get_by_test_id("counter-revenue")).to_contain_text("39.8")
 
-    buyer.get_by_test_id("tab-orders").click()
+    open_orders(buyer)
     expect(buyer.get_by_test_id("order")).to_have_attribute("data-status", "paid")
     server.wait_until(lambda: len(server.ledger_orders(room)) == 1, "the ledger has the order")
     order = server.ledger_orders(room)[0]
@@ -58,7 +58,7 @@ def test_a_hold_is_paid_refunded_and_another_one_cancelled(room: str, open_page:
         shelf_item(buyer, "cup").get_by_role("button", name="Close").click()
     expect(stock_of(buyer, "cup")).to_have_attribute("data-available", "2")
 
-    buyer.get_by_test_id("tab-orders").click()
+    open_orders(buyer)
     orders = buyer.get_by_test_id("order")
     expect(orders).to_have_count(2)
     first = orders.nth(0).get_attribute("data-order")
@@ -80,7 +80,7 @@ def test_a_hold_is_paid_refunded_and_another_one_cancelled(room: str, open_page:
 
     # What is over is not told by the socket any more; a reload has it from the ledger.
     buyer.reload()
-    buyer.get_by_test_id("tab-orders").click()
+    open_orders(buyer)
     expect(buyer.get_by_test_id("order")).to_have_count(2)
 
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.desk import go_live, mount, shelf_item, stock_of
+from tests.browser.desk import go_live, mount, open_orders, shelf_item, stock_of
 from tests.live_server import LiveServer, running
 from tests.sandbox.running import Sandbox
 
@@ -91,7 +91,7 @@ def test_a_shipped_order_is_refunded_once_the_host_approves(room: str, open_page
     console, buyer = open_shop(open_page, room)
     expect(buy(buyer)).to_have_attribute("data-status", "paid")
     line = ship(console)
-    buyer.get_by_test_id("tab-orders").click()
+    open_orders(buyer)
     order = ask_for_refund(buyer, "one cup is chipped")
     expect(order.get_by_test_id("order-note").first).to_have_text(
         re.compile(r"The host is asked to refund ¥19\.90\. Without an answer it is approved at .*\d:\d\d")
@@ -115,7 +115,7 @@ def test_a_declined_refund_tells_the_buyer_why(room: str, open_page: OpenPage) -
     console, buyer = open_shop(open_page, room, phone=False)
     expect(buy(buyer)).to_have_attribute("data-status", "paid")
     line = ship(console)
-    buyer.get_by_test_id("tab-orders").click()
+    open_orders(buyer)
     order = ask_for_refund(buyer, "")
 
     # With the keyboard alone.
@@ -145,7 +145,7 @@ def test_a_payment_under_way_is_said_to_be_so_until_it_is_paid(
     outcome = buy(buyer)
     expect(outcome).to_have_attribute("data-status", "paying")
     expect(outcome).to_contain_text("Payment under way")
-    buyer.get_by_test_id("tab-orders").click()
+    open_orders(buyer)
     order = buyer.get_by_test_id("order")
     expect(order).to_have_attribute("data-paying", "true")
     expect(order.get_by_test_id("order-pay")).to_have_count(0)
@@ -175,7 +175,7 @@ def test_what_was_not_paid_in_time_can_be_paid_late(room: str, open_page: OpenPa
     console, buyer = open_shop(open_page, room)
     shelf_item(buyer, "cup").get_by_test_id("buy").click()
     buyer.get_by_test_id("hold").click()
-    buyer.get_by_test_id("tab-orders").click()
+    open_orders(buyer)
     order = buyer.get_by_test_id("order")
     expect(order).to_contain_text("The time to pay is over", timeout=10_000)
     expect(order.get_by_role("button")).to_have_count(0)
@@ -201,6 +201,7 @@ def test_a_payment_that_came_too_late_is_told_to_go_back(
     trouble = buyer.get_by_test_id("trouble")
     expect(trouble).to_contain_text("came too late and nothing was left. ¥19.90 goes back", timeout=20_000)
     expect(trouble).to_have_attribute("data-code", "sold_out")
+    buyer.get_by_test_id("card-close").click()
     buyer.get_by_test_id("panel-close").click()
     trouble.get_by_role("button", name="Close").click()
     expect(trouble).to_have_count(0)
@@ -226,7 +227,7 @@ def test_a_part_is_refunded_and_the_rest_can_be_asked_for(room: str, open_page: 
     console, buyer = open_shop(open_page, room)
     expect(buy(buyer)).to_have_attribute("data-status", "paid")
     ship(console)
-    buyer.get_by_test_id("tab-orders").click()
+    open_orders(buyer)
     order = buyer.get_by_test_id("order")
     expect(order).to_have_attribute("data-status", "shipped")
     order.get_by_test_id("order-ask").click()
