@@ -70,7 +70,7 @@ class Growth(Struct, frozen=True, kw_only=True):
     """Memory of one role. `per`: what `trend` is in; `bound` in the same.
 
     `rise`: MiB of the life that rose most, from its warm-up to its end, steps at faults included;
-    `rise_bound`: what it may.
+    `rise_bound`: what it may. Both 0 where memory is judged per order.
     """
 
     role: str
@@ -78,7 +78,7 @@ class Growth(Struct, frozen=True, kw_only=True):
     trend: Trend | None
     bound: float
     rise: float = 0.0
-    rise_bound: float = float("inf")
+    rise_bound: float = 0.0
 
     @property
     def word(self) -> str:

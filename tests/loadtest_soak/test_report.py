@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +60,11 @@ def test_the_section_says_slopes_sales_faults_lag_and_audit() -> None:
     assert "`miaodan audit` 0 problems" in text
     assert "order answered p99 63 ms, failed requests 0.125 %" in text
     assert "](" not in markdown(report(), "")
+
+
+def test_what_is_written_can_be_read_again() -> None:
+    one = report(["a promise"])
+    assert msgspec.json.decode(msgspec.json.encode(one), type=Report) == one
 
 
 def test_every_table_row_has_as_many_cells_as_its_heading() -> None:
