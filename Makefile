@@ -29,6 +29,8 @@ BENCHES := tests/loadtest_bench
 # Of the tests with a browser, `make test` runs those of sales, orders, networks and what is served.
 SALES := $(patsubst %,$(BROWSER)/test_%.py,whole_sale buying orders network build headers sdk_example without_demo)
 PYTEST := MIAODAN_TEST_DEPTH=$(DEPTH) $(BIN)/python -m pytest
+# In the order of the tree: by the number of tests, the long files with few would come last, with a worker idle.
+SPREAD := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install pages demo test test-all tests test-pages gallery conformance check documents bench bench-all capacity stress chaos soak clean
@@ -60,12 +62,12 @@ test-all: $(STAMP) pages ## Run every test there is, at full depth (about half a
 tests:
 	@$(BIN)/python server/web/build.py --test
 	@if command -v redis-server >/dev/null; then echo "The store's rules on redis-server:"; \
-		MIAODAN_TEST_STORE=redis-server $(PYTEST) -q -n $(JOBS) --dist loadfile tests/orders tests/rooms \
+		MIAODAN_TEST_STORE=redis-server $(PYTEST) -q $(SPREAD) tests/orders tests/rooms \
 			-k "not postgresql and not interleav" $(ONLY); \
 	else echo "redis-server is not installed: the store's rules are tested on the embedded Valkey alone"; fi
 	@$(BIN)/python -m tests.conformance.suite
-	@$(PYTEST) -n $(JOBS) --dist loadfile --ignore=$(BROWSER) --ignore=$(BENCHES) $(ONLY)
-	@$(PYTEST) -n $(JOBS) --dist loadfile $(PAGES)
+	@$(PYTEST) $(SPREAD) --ignore=$(BROWSER) --ignore=$(BENCHES) $(ONLY)
+	@$(PYTEST) $(SPREAD) $(PAGES)
 	@$(PYTEST) $(TIMED)
 	@$(PYTEST) $(BENCHES)
 
@@ -73,7 +75,7 @@ gallery: $(STAMP) pages ## Pictures of every state of the pages in build/gallery
 	@$(BIN)/python -m tests.browser.gallery --docs
 
 test-pages: $(STAMP) pages ## Every test of the pages in a real browser, with pictures of each state (about ten minutes)
-	@$(PYTEST) -n $(JOBS) --dist loadfile $(BROWSER)
+	@$(PYTEST) $(SPREAD) $(BROWSER)
 
 conformance: $(STAMP) ## Every case of the Autobahn test suite (needs a Python 2.7; a quarter of an hour)
 	@$(BIN)/python -m tests.conformance.suite --all

@@ -7,6 +7,7 @@ on its settings) under hash tags of their own, which no part of the server looks
 from __future__ import annotations
 
 import importlib.util
+import os
 import socket
 import time
 from collections.abc import Sequence
@@ -41,7 +42,11 @@ class BareStore:
     def __init__(self, path: str) -> None:
         self._link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._link.settimeout(10.0)
-        self._link.connect(path)
+        try:
+            self._link.connect(os.path.realpath(path))  # a deep directory's socket is a link to a short path
+        except OSError:
+            self._link.close()
+            raise
         self._reader = hiredis.Reader()
 
     def close(self) -> None:

@@ -234,7 +234,8 @@ class LiveRoom:
 
     def _chat(self, messages: list[Danmaku]) -> None:
         self.chat_seen += len(messages)
-        self.recent.heard(messages)
+        # A mute overtakes what its user said just before: that waited for the process's next publish.
+        self.recent.heard([one for one in messages if not self.standings.listed(one.user.id)])
         for message in messages:
             self.broadcast.chat(message)
 

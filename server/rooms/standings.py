@@ -37,6 +37,10 @@ class Standings:
     def statistics(self) -> dict[str, int]:
         return {"muted": len(self._muted), "kicked": len(self._kicked), "bound": MAX_SILENCED}
 
+    def listed(self, user: str) -> bool:
+        """Whether `user` is muted or kicked as far as is known, or was until a moment ago."""
+        return user in self._muted or user in self._kicked
+
     def of(self, user: str, now: int) -> Standing | None:
         """Whether `user` may enter and speak at `now`; None: only the store can say."""
         if not self._known:

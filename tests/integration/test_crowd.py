@@ -12,7 +12,7 @@ import pytest
 from tests.integration.test_main_job import live_room
 from tests.live_server import LiveServer, host, product, running
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.campaign, pytest.mark.timeout(240)]
 
 VIEWERS, BUYERS, UNITS = 2_000, 300, 500
 

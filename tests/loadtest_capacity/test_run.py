@@ -19,6 +19,7 @@ from loadtest.capacity.projection import CASES, Assumptions
 from tests.loadtest_capacity.synthetic import measured
 
 
+@pytest.mark.campaign
 def test_every_point_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output, page = tmp_path / "capacity.json", tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\n{END}\nafter\n", "utf-8")

@@ -21,7 +21,7 @@ SMALL = {
 }
 
 
-LONG = {"flood", "half_open", "churn", "drain", "leaks"}
+LONG = {"slow", "flood", "half_open", "churn", "drain", "leaks"}
 """Whose promises other tests hold as well (fan-out, upkeep, goodbye): once in a while."""
 
 

@@ -17,7 +17,7 @@ CANCELLED, EXPIRED, PAID = OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStat
 REFUNDED, RESERVED = OrderStatus.REFUNDED, OrderStatus.RESERVED
 
 
-@pytest.mark.parametrize("point", ["pay", "release", "amend"])
+@pytest.mark.parametrize("point", [pytest.param("pay", marks=pytest.mark.campaign), "release", "amend"])
 async def test_a_gateway_is_killed(market: Market, point: str) -> None:
     """Before or after any of its steps, while another one is asked for the same."""
     victim, other = market.site("victim"), market.site("other")
@@ -161,6 +161,7 @@ async def test_a_notice_of_a_payment_decided_late(market: Market, other: str) ->
     assert set(results) == ({"paid"} if other == "release" else {"paid", "already_paid"})
 
 
+@pytest.mark.campaign
 async def test_money_goes_back_once(market: Market) -> None:
     """A payment nobody can use: who took it gives it back, so does the back office, which may be killed."""
     payer, office = market.site("payer"), market.site("office")

@@ -165,6 +165,7 @@ async def test_a_late_payment_and_the_last_unit(market: Market) -> None:
     assert set(ends) == {(None, ErrorCode.SOLD_OUT), (ErrorCode.SOLD_OUT, None)}
 
 
+@pytest.mark.campaign
 async def test_pay_expire_and_another_buyer(market: Market) -> None:
     payer, sweeper, buyer = market.site("payer"), market.site("sweeper"), market.site("buyer")
     ends = Counter[tuple[ErrorCode | None, ErrorCode | None]]()

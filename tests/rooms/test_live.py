@@ -285,6 +285,9 @@ async def test_newcomers_are_told_what_was_last_said_without_what_was_taken_back
     house.room.heard(b"D", msgspec.json.encode(notice))
     house.room.heard(b"D", msgspec.json.encode({**notice, "kind": "unmute", "user": "ann", "until": 0}))
     assert recent() == ["m0", "m2"]
+    # What bob had said before the mute comes after it: it waited for the next publish.
+    house.room.heard(b"C", encode_chat([Danmaku(message="m4", user=bob, text="late", at=NOW)]))
+    assert recent() == ["m0", "m2"]
     house.lists.kicked["ann"] = Silence(FOREVER, "heard by nobody")
     house.room.heard(b"R", b"")
     await house.mended()
