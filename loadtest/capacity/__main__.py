@@ -6,6 +6,7 @@ Exit codes: 0 done (what could not be measured is told and left out), 1 nothing 
 from __future__ import annotations
 
 import argparse
+import math
 import signal
 import sys
 from collections.abc import Sequence
@@ -85,6 +86,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         options.assumptions = _assumed(options.assume)
     except (ValueError, msgspec.ValidationError) as error:
         parser.error(f"--assume takes NAME=VALUE, a name of the table of assumptions: {error}")
+    if not all(number is None or math.isfinite(number) for number in given):
+        parser.error("sizes and seconds are finite numbers")
+    if options.output.is_dir() or (options.images.exists() and not options.images.is_dir()):
+        parser.error("--output is a file, --images a folder")
     if options.document is not None:
         _check_document(parser, options.document)
     return options
@@ -94,7 +99,7 @@ def _check_document(parser: argparse.ArgumentParser, document: Path) -> None:
     """Before anything is measured: minutes of work are not to end at a missing marker."""
     try:
         replaced(document.read_text("utf-8"), "")
-    except (OSError, NoMarkers) as error:
+    except (OSError, UnicodeDecodeError, NoMarkers) as error:
         parser.error(f"--document: {error}")
 
 
@@ -105,8 +110,11 @@ def _assumed(pairs: Sequence[str]) -> Assumptions:
         name, _, value = pair.partition("=")
         if name not in Assumptions.__struct_fields__:
             raise ValueError(f"no assumption {name}")
-        if not float(value) > 0 and name not in ("spare_nodes", "replicas"):
+        number = float(value)
+        if not 0 <= number < math.inf or (number == 0 and name not in ("spare_nodes", "replicas")):
             raise ValueError(f"{name} has to be above 0")
+        if name.endswith(("_utilisation", "_share")) and number > 1:
+            raise ValueError(f"{name} is a share, at most 1")
         wanted[name] = value
     return msgspec.convert(wanted, Assumptions, strict=False)
 
@@ -156,6 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # A SIGTERM unwinds like a Ctrl-C: the servers it started are stopped.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    # These unwind like a Ctrl-C: the servers it started are stopped.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
     sys.exit(main())

@@ -147,6 +147,9 @@ def _within(measured: Measured, given: Assumptions) -> list[int]:
     return [viewers for viewers, late in found.items() if median(late) <= given.p99_ms]
 
 
+_FLUSH = "a flush"
+
+
 class Case(Struct, frozen=True, kw_only=True):
     """What is asked for. Viewers and orders are spread evenly over `rooms`, each with one hot SKU."""
 
@@ -161,8 +164,18 @@ CASES = (
     Case(name="100,000 viewers in one room", viewers=100_000),
     Case(name="1,000,000 viewers in one room", viewers=1_000_000),
     Case(name="1,000,000 viewers in 100 rooms", viewers=1_000_000, rooms=100),
-    Case(name="a million orders a minute, one SKU", orders_per_second=MILLION_A_MINUTE),
-    Case(name="a million orders a minute, 100 rooms", orders_per_second=MILLION_A_MINUTE, rooms=100),
+    Case(name="a million orders a minute, one SKU, orders alone", orders_per_second=MILLION_A_MINUTE),
+    Case(
+        name="a million orders a minute, 100 rooms, orders alone",
+        orders_per_second=MILLION_A_MINUTE,
+        rooms=100,
+    ),
+    Case(
+        name="both: 1,000,000 viewers and a million orders a minute, 100 rooms",
+        viewers=1_000_000,
+        orders_per_second=MILLION_A_MINUTE,
+        rooms=100,
+    ),
 )
 
 
@@ -205,7 +218,7 @@ def _room_for(known: Costs, given: Assumptions, heard: float) -> tuple[int, str]
     left = given.gateway_utilisation - known.rest / faster - distant * heard
     bounds = {
         f"CPU at {given.gateway_utilisation:.0%}": left / each if each else inf,
-        f"a flush within p99 {given.p99_ms:g} ms": max(0.0, given.p99_ms - given.tick_ms) / 1000 / frame
+        f"{_FLUSH} within p99 {given.p99_ms:g} ms": max(0.0, given.p99_ms - given.tick_ms) / 1000 / frame
         if frame
         else inf,
         "most measured in one process": float(known.most_viewers),
@@ -242,7 +255,9 @@ def _in_cells(case: Case, cells: int, known: Costs, given: Assumptions) -> Needs
     heard = given.danmaku_said * viewers
     room_for, bound = _room_for(known, given, heard)
     if not room_for and case.viewers:
-        obstacles.append(f"{heard:,.0f} danmaku/s alone fill a gateway, whatever it has of viewers")
+        full = f"{heard:,.0f} danmaku/s alone fill a gateway, whatever it has of viewers"
+        late = f"a tick of {given.tick_ms:g} ms leaves no time for {bound}"
+        obstacles.append(late if bound.startswith(_FLUSH) else full)
         room_for = known.most_viewers  # for the rest of the row
     by_viewers = viewers / max(1, room_for)
     by_orders = orders * known.order_gateway * given.tls_factor / faster / given.gateway_utilisation

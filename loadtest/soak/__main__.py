@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
 import os
 import secrets
 import shutil
@@ -61,6 +62,12 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--plot", type=Path, help="draw the curves there (PNG; needs the extra `bench`)")
     parser.add_argument("--document", type=Path, help="write the section between this document's markers")
     given = parser.parse_args(arguments)
+    numbers = (given.seconds, given.every, given.memory_bound, given.order_rate, given.warm_orders)
+    if not all(math.isfinite(number) for number in numbers):
+        parser.error("seconds, rates and bounds are finite numbers")
+    for file in (given.output, given.plot):
+        if file is not None and (file.is_dir() or not _can_be_in(file.absolute().parent)):
+            parser.error(f"{file} cannot be written")
     if given.seconds < SHORTEST_S:
         parser.error(f"--seconds from {SHORTEST_S:g}")
     if given.viewers < 1 or given.users < 4 or (given.faults is not None and given.faults < 1):
@@ -74,9 +81,15 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     if given.document:
         try:
             placed(given.document.read_text("utf-8"), "", str(given.document))
-        except (OSError, NoPlace) as error:
+        except (OSError, UnicodeDecodeError, NoPlace) as error:
             parser.error(f"--document: {error}")
     return given
+
+
+def _can_be_in(folder: Path) -> bool:
+    """Whether a file may be made there; the folder too where it is not there yet."""
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    return there.is_dir() and os.access(there, os.W_OK)
 
 
 def _say(line: str) -> None:
@@ -136,8 +149,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # A SIGTERM unwinds like a Ctrl-C: what was started is stopped.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    # These unwind like a Ctrl-C: what was started is stopped.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
     try:
         sys.exit(main())
     except KeyboardInterrupt:

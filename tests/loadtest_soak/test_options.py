@@ -28,6 +28,10 @@ def test_twenty_minutes_by_itself() -> None:
         (["--seconds", "40", "--every", "3"], "a twentieth of --seconds"),
         (["--memory-bound", "0"], "--memory-bound above 0"),
         (["--document", "nowhere.md"], "--document: "),
+        (["--seconds", "inf"], "finite"),
+        (["--memory-bound", "nan"], "finite"),
+        (["--output", "/etc/passwd/no/soak.json"], "cannot be written"),
+        (["--plot", "."], "cannot be written"),
         (["--seconds", "many"], "invalid float value"),
     ],
 )
