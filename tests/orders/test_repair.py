@@ -14,6 +14,7 @@ from sqlalchemy import delete, update
 
 from schemas.codes import ErrorCode
 from server.orders.audit import AuditReport, audit
+from server.orders.backlog import backlog
 from server.orders.consumer import LedgerConsumer
 from server.orders.entries import Entry, PaymentRow, RefundRow
 from server.orders.errors import LedgerUnavailable
@@ -237,6 +238,10 @@ async def test_beside_a_running_server(till: Till, ledger: Ledger) -> None:
             await asyncio.sleep(0.01)
     stop.set()
     await asyncio.gather(*buyers)
+    # A write that is cut off half way would keep SQLite's lock until its connection is collected.
+    async with asyncio.timeout(60):
+        while (await backlog(till.store, [till.keys.partition.outbox])).entries:
+            await asyncio.sleep(0.02)
     for task in (consumer, verifier):
         task.cancel()
     await asyncio.gather(consumer, verifier, return_exceptions=True)
