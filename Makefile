@@ -28,6 +28,8 @@ TIMED := tests/browser/test_countdown.py
 BENCHES := tests/loadtest_bench
 # Of the tests with a browser, `make test` runs those of sales, orders, networks and what is served.
 SALES := $(patsubst %,$(BROWSER)/test_%.py,whole_sale buying orders network build headers sdk_example without_demo)
+# What `make test` asks of redis-server: the scripts that decide of stock, orders and money, and the rooms.
+RULES := $(patsubst %,tests/orders/test_%.py,reserve pools lifecycle payments one_tap refunds consumer sweeper watermark) tests/rooms
 PYTEST := MIAODAN_TEST_DEPTH=$(DEPTH) $(BIN)/python -m pytest
 # In the order of the tree: by the number of tests, the long files with few would come last, with a worker idle.
 SPREAD := -n $(JOBS) --dist loadfile --no-loadscope-reorder
@@ -57,15 +59,15 @@ test: $(STAMP) pages ## Run the tests (the longest campaigns and most of the pag
 	@$(MAKE) --no-print-directory tests ONLY='-m "not campaign"' PAGES="$(SALES)"
 
 test-all: $(STAMP) pages ## Run every test there is, at full depth (about half an hour)
-	@$(MAKE) --no-print-directory tests DEPTH=full PAGES="$(BROWSER) --ignore=$(TIMED)"
+	@$(MAKE) --no-print-directory tests DEPTH=full RULES="tests/orders tests/rooms" PAGES="$(BROWSER) --ignore=$(TIMED)"
 
 tests:
 	@$(BIN)/python server/web/build.py --test
 	@if command -v redis-server >/dev/null; then echo "The store's rules on redis-server:"; \
-		MIAODAN_TEST_STORE=redis-server $(PYTEST) -q $(SPREAD) tests/orders tests/rooms \
+		MIAODAN_TEST_STORE=redis-server $(PYTEST) -q $(SPREAD) $(RULES) \
 			-k "not postgresql and not interleav" $(ONLY); \
 	else echo "redis-server is not installed: the store's rules are tested on the embedded Valkey alone"; fi
-	@$(BIN)/python -m tests.conformance.suite
+	@$(if $(ONLY),,$(BIN)/python -m tests.conformance.suite)
 	@$(PYTEST) $(SPREAD) --ignore=$(BROWSER) --ignore=$(BENCHES) $(ONLY)
 	@$(PYTEST) $(SPREAD) $(PAGES)
 	@$(PYTEST) $(TIMED)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conformance.suite import CannotRun, Run, Verdict, echo_server, find_python2, install
 
-pytestmark = [pytest.mark.conformance, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.conformance, pytest.mark.slow, pytest.mark.campaign, pytest.mark.timeout(300)]
 
 FRAMING = ["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "10.*"]
 LIMITS = [
