@@ -26,8 +26,8 @@ DEPTH ?= usual
 BROWSER := tests/browser
 TIMED := tests/browser/test_countdown.py
 BENCHES := tests/loadtest_bench
-# Of the tests with a browser, `make test` runs those of sales, orders, networks and what is served.
-SALES := $(patsubst %,$(BROWSER)/test_%.py,whole_sale buying orders network build headers sdk_example without_demo)
+# Of the tests with a browser, `make test` runs those of sales, networks and what is served.
+SALES := $(patsubst %,$(BROWSER)/test_%.py,whole_sale buying network build headers sdk_example without_demo)
 # What `make test` asks of redis-server: the scripts that decide of stock, orders and money, and the rooms.
 RULES := $(patsubst %,tests/orders/test_%.py,reserve pools lifecycle payments one_tap refunds consumer sweeper watermark) tests/rooms
 PYTEST := MIAODAN_TEST_DEPTH=$(DEPTH) $(BIN)/python -m pytest
@@ -71,7 +71,7 @@ tests:
 	@$(PYTEST) $(SPREAD) --ignore=$(BROWSER) --ignore=$(BENCHES) $(ONLY)
 	@$(PYTEST) $(SPREAD) $(PAGES)
 	@$(PYTEST) $(TIMED)
-	@$(PYTEST) $(BENCHES)
+	@$(PYTEST) $(BENCHES) $(ONLY)
 
 gallery: $(STAMP) pages ## Pictures of every state of the pages in build/gallery, and the documentation's anew (needs Chromium)
 	@$(BIN)/python -m tests.browser.gallery --docs

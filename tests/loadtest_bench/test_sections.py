@@ -24,6 +24,7 @@ def run(tmp_path: Path, name: str, viewers: int, *arguments: str) -> tuple[int, 
     return code, section
 
 
+@pytest.mark.campaign
 def test_joins_and_a_storm(compiled: dict[str, Path], tmp_path: Path) -> None:
     assert compiled
     _, section = run(tmp_path, "joins", 40)
@@ -41,6 +42,7 @@ def test_joins_and_a_storm(compiled: dict[str, Path], tmp_path: Path) -> None:
     assert facts["log_reads"] <= 1
 
 
+@pytest.mark.campaign
 def test_memory_of_both_kinds_of_viewers(compiled: dict[str, Path], tmp_path: Path) -> None:
     assert compiled
     _, section = run(tmp_path, "memory", 40)
@@ -52,6 +54,7 @@ def test_memory_of_both_kinds_of_viewers(compiled: dict[str, Path], tmp_path: Pa
         assert 10 < uss <= pss <= rss
 
 
+@pytest.mark.campaign
 def test_a_large_room_in_small(compiled: dict[str, Path], tmp_path: Path) -> None:
     assert compiled
     _, section = run(tmp_path, "room", 30)
@@ -67,6 +70,7 @@ def test_a_large_room_in_small(compiled: dict[str, Path], tmp_path: Path) -> Non
     assert extra["not_delivered"] == 0
 
 
+@pytest.mark.campaign
 def test_a_short_curve_and_its_picture(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(curve, "VIEWERS", (0.1, 1.0))
     monkeypatch.setattr(curve, "ROOMS", (2,))
