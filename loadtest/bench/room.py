@@ -20,10 +20,10 @@ from statistics import median
 from loadtest.bench.crowd import settle
 from loadtest.bench.cues import Cues, Told
 from loadtest.bench.machine import Foreign, cpu_ns
-from loadtest.bench.native import Answer, Program, ProgramFailed
+from loadtest.bench.native import Program, ProgramFailed
 from loadtest.bench.plan import Plan
 from loadtest.bench.results import Ratio, Sample, Section, paired, side, spread, usable
-from loadtest.bench.sides import Floor, receiver
+from loadtest.bench.sides import Floor, last_ones, receiver
 from loadtest.bench.stage import OPEN_DOORS, buying, furnished, restocking, talking
 from loadtest.bench.target import Server
 
@@ -39,7 +39,6 @@ FLOOR_SOCKETS = 9_000
 """The floor needs two open files for each. With a tenth of them a write costs it a third less: what the
 kernel keeps of a socket is in the CPU's cache then."""
 WARM_UP_S = 2.0
-LAST_ONES_S = 10.0
 
 
 class Evening:
@@ -90,7 +89,7 @@ class Evening:
             after, cpu = receiver.ask("snap"), self._cpu() - cpu
             share = foreign.share(cpu)
             expected = (receiver.ask("stop")["sent"] - before["sent"]) * self._plan.viewers
-            end = self._last_ones(expected)
+            end = last_ones(self._receiver, expected)
             orders = _micros(cues.told[2:], known[2:])
         receiver.ask("latency 0")
         if end["errors"] or end["closed"]:
@@ -117,15 +116,6 @@ class Evening:
 
     def _cpu(self) -> int:
         return sum(cpu_ns(pid) for pid in self._server.gateways)
-
-    def _last_ones(self, expected: int) -> Answer:
-        """The counters once every danmaku was seen by every viewer, or could have been."""
-        give_up = time.monotonic() + LAST_ONES_S
-        while True:
-            answer = self._receiver.ask("snap")
-            if answer["stamped"] >= expected or time.monotonic() > give_up:
-                return answer
-            time.sleep(0.02)
 
 
 def _micros(told: list[Told], known: list[int]) -> list[int]:

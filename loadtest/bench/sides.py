@@ -18,6 +18,8 @@ from loadtest.bench.plan import Plan
 from loadtest.bench.results import Sample
 
 SENDERS = 4
+LAST_ONES_S = 10.0
+"""How long after a window its last danmaku are waited for."""
 WARM_UP_S = 0.3
 PACE = 20
 """Danmaku a second in a paced window."""
@@ -194,3 +196,13 @@ def _pairs(count: int) -> tuple[list[socket.socket], list[socket.socket]]:
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             near.append(link)
     return near, far
+
+
+def last_ones(program: Program, expected: int) -> Answer:
+    """The receiver's counters once every danmaku was seen by every viewer, or could have been."""
+    give_up = time.monotonic() + LAST_ONES_S
+    while True:
+        answer = program.ask("snap")
+        if answer["stamped"] >= expected or time.monotonic() > give_up:
+            return answer
+        time.sleep(0.02)

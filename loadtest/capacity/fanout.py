@@ -15,9 +15,9 @@ from client_sim.api import ApiError
 from loadtest.bench.crowd import settle
 from loadtest.bench.cues import Cues
 from loadtest.bench.machine import Foreign, cpu_ns, resident_bytes
-from loadtest.bench.native import Answer, Program, ProgramFailed
+from loadtest.bench.native import Program, ProgramFailed
 from loadtest.bench.plan import Plan
-from loadtest.bench.sides import receiver
+from loadtest.bench.sides import last_ones, receiver
 from loadtest.bench.stage import OPEN_DOORS, furnished, talking
 from loadtest.bench.store import BareStore, StoreFailed
 from loadtest.bench.target import Server, ServerFailed
@@ -27,7 +27,6 @@ SPEAKERS = 10
 TEXT_BYTES = 100
 HOST_S = 1.0
 WARM_UP_S = 1.0
-LAST_ONES_S = 10.0
 FAILURES = (ServerFailed, ProgramFailed, StoreFailed, ApiError, OSError)
 """What may end a point, and not the run."""
 
@@ -93,7 +92,7 @@ class Hall:
                 after, cpu = receiver.ask("snap"), self._processes.cpu() - cpu
                 resident = resident_bytes([self._server.gateway])
                 expected = (receiver.ask("stop")["sent"] - before["sent"]) * self._plan.viewers
-                end = self._last_ones(expected)
+                end = last_ones(self._receiver, expected)
                 share = foreign.share(round(cpu.gateway * 1e9))
             finally:
                 for line in ("stop", "latency 0", "awake 0"):
@@ -123,14 +122,6 @@ class Hall:
     def calm(self) -> None:
         """Wait until nothing is left of the last window."""
         settle([self._server.gateway])
-
-    def _last_ones(self, expected: int) -> Answer:
-        give_up = time.monotonic() + LAST_ONES_S
-        while True:
-            answer = self._receiver.ask("snap")
-            if answer["stamped"] >= expected or time.monotonic() > give_up:
-                return answer
-            time.sleep(0.02)
 
 
 def measure(

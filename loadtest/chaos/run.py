@@ -6,8 +6,6 @@ import asyncio
 import os
 import random
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -17,7 +15,6 @@ from typing import Any
 
 import asyncpg
 import msgspec
-import orjson
 import uvloop
 from msgspec import Struct
 from redis.asyncio import Redis
@@ -28,6 +25,7 @@ from client_sim.clock import now_ms
 from loadtest.bench.machine import Placement, facts
 from loadtest.bench.target import Server, known_settings
 from loadtest.chaos import checks, collect, money, provider
+from loadtest.chaos.audited import audited
 from loadtest.chaos.database import Database, FileDatabase, database_for
 from loadtest.chaos.facts import Books, Payment
 from loadtest.chaos.figures import figures
@@ -65,7 +63,6 @@ SHOWN_S = 10.0
 LOOKED_AT = 20
 """Orders each buyer asks for once more at the end."""
 POLL_S = 0.1
-AUDIT_S = 300.0
 AWAY = (OSError, RedisError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, ApiError)
 
 
@@ -287,19 +284,8 @@ class Course:
 
     def _audit(self) -> dict[str, object]:
         """What `miaodan audit` prints; what went wrong where that is no JSON."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("MIAODAN_")}
-        done = subprocess.run(
-            [sys.executable, "-m", "server", "audit", "--data-dir", str(self._server.data_dir)],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=AUDIT_S,
-            env={**environment, **self._settings},
-        )
-        try:
-            return msgspec.convert(orjson.loads(done.stdout), dict[str, object])
-        except (orjson.JSONDecodeError, msgspec.ValidationError):
-            return {"exit": done.returncode, "said": (done.stdout + done.stderr)[-500:]}
+        code, said, printed = audited(self._server.data_dir, self._settings)
+        return said if said is not None else {"exit": code, "said": printed[-500:]}
 
     # ---- waiting ----------------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from msgspec import Struct
 
 from loadtest.bench.machine import Placement, facts
 from loadtest.bench.target import COMMON, Server
+from loadtest.chaos.audited import audited
 from loadtest.chaos.database import FileDatabase
 from loadtest.chaos.report import strike_line
 from loadtest.chaos.schedule import Fault
@@ -38,7 +38,6 @@ SAY_EVERY_S = 30.0
 OVERTIME_S = 150.0
 """Beyond its seconds, for Locust to start, settle, wait for the ledger and judge."""
 QUIET_S = 60.0
-AUDIT_S = 300.0
 POLL_S = 0.2
 
 
@@ -203,20 +202,8 @@ class Course:
 
     def _audit(self) -> dict[str, Any]:
         """What `miaodan audit` says of the running server, its exit code as `exit`."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("MIAODAN_")}
-        done = subprocess.run(
-            [sys.executable, "-m", "server", "audit", "--data-dir", str(self._server.data_dir)],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=AUDIT_S,
-            env={**environment, **self._settings},
-        )
-        with suppress(orjson.JSONDecodeError):
-            said = orjson.loads(done.stdout)
-            if isinstance(said, dict):
-                return {"exit": done.returncode, **said}
-        return {"exit": done.returncode, "said": (done.stdout + done.stderr)[-500:]}
+        code, said, printed = audited(self._server.data_dir, self._settings)
+        return {"exit": code, **(said if said is not None else {"said": printed[-500:]})}
 
     def _report(
         self, code: int, verdict: dict[str, Any] | None, audit: dict[str, Any], started: datetime
