@@ -111,7 +111,7 @@ def test_the_chat_is_there_after_a_reload_and_flies_once(
     expect(lines).to_have_count(1)
     viewer.reload()
     expect(lines).to_contain_text(["is it fresh"])
-    (third,) = say_as(server, room, "ann", "how much")
+    (third,) = say_as(server, room, "bo", "how much")
     expect(lines).to_contain_text(["is it fresh", "how much"])
     expect(viewer.get_by_test_id("danmaku-layer")).to_have_attribute("data-flown", "1")
     direct(server, room, ("danmaku.recall", {"message": third["message"]}))

@@ -35,14 +35,16 @@ export class ChatLineRow extends Component<LineProps, { open: boolean }> {
 
   override render({ line, mine, muted, onRecall, onMute, onKick }: LineProps, { open }: { open: boolean }) {
     const host = line.user.role === "host" || line.user.role === "operator";
-    const classes = [line.recalled ? "recalled" : "", mine ? "mine" : "", open ? "open" : ""];
+    const classes = [line.recalled || line.withdrawn ? "recalled" : "", mine ? "mine" : "", open ? "open" : ""];
     return (
       <li data-testid="desk-line" data-mine={mine} class={classes.filter(Boolean).join(" ")} onClickCapture={this.tapped}>
         <p>
           {host && <span class="tag">{t("chat.host")}</span>} <b>{line.user.name}</b> <span>{line.text}</span>
           {muted && <span class="tag sold-out">{t("mod.muted")}</span>}
         </p>
-        {line.recalled && <span class="soft">{t("console.recalled")}</span>}
+        {(line.recalled || line.withdrawn) && (
+          <span class="soft">{t(line.recalled ? "console.recalled" : "console.withdrawn")}</span>
+        )}
         {!(line.recalled && (mine || host)) && (
           <div class="line-actions">
             {!line.recalled && (

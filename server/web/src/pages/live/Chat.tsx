@@ -34,8 +34,8 @@ export function Chat({ client }: { client: RoomClient }) {
   const list = useRef<HTMLUListElement>(null);
   const [reading, setReading] = useState<Reading | null>(null);
   const me = client.user?.id ?? null;
-  const gone = new Set(log.lines.filter((line) => line.recalled).map((line) => line.message));
-  const shown = (reading?.lines ?? log.lines.slice(-SHOWN)).filter((line) => !line.recalled && !gone.has(line.message));
+  const gone = new Set(log.lines.filter((line) => line.recalled || line.withdrawn).map((line) => line.message));
+  const shown = (reading?.lines ?? log.lines.slice(-SHOWN)).filter((line) => !gone.has(line.message));
   const unread = reading === null ? 0 : log.total - reading.total;
   useLayoutEffect(() => {
     if (reading === null && list.current !== null) list.current.scrollTop = list.current.scrollHeight;

@@ -10,8 +10,13 @@ const DRAW_EVERY_MS = 100;
 const DRAW_MANY_EVERY_MS = 400;
 const MANY = 12;
 
+/** What was said this shortly before a welcome, in ms, may not have reached the server that gave it. */
+const UNHEARD_MS = 5_000;
+
 export interface ChatLine extends Danmaku {
   recalled: boolean;
+  /** Taken from newcomers while this page was away: recalled, or its speaker muted or removed. */
+  withdrawn: boolean;
 }
 
 export class ChatLog {
@@ -23,7 +28,7 @@ export class ChatLog {
 
   add(danmaku: Danmaku): boolean {
     if (this.lines.some((line) => line.message === danmaku.message)) return false;
-    this.lines = [...this.lines.slice(-(LIMIT - 1)), { ...danmaku, recalled: false }];
+    this.lines = [...this.lines.slice(-(LIMIT - 1)), { ...danmaku, recalled: false, withdrawn: false }];
     this.skipped = 0;
     this.total += 1;
     return true;
@@ -32,6 +37,69 @@ export class ChatLog {
   recall(message: string): void {
     this.lines = this.lines.map((line) => (line.message === message ? { ...line, recalled: true } : line));
   }
+
+  /**
+   * Back after a gap that nobody filled: `recent` is what was last said (oldest first), `at` the server's time
+   * in ms. From its first line on, `recent` is all that newcomers see: what else is known of that time was
+   * withdrawn. Of what is older, or too young for the server to have heard, nothing is known; nor of anything
+   * where `recent` is empty: that server may have been started since.
+   */
+  cameBack(recent: readonly Danmaku[], at: number): void {
+    const first = recent[0];
+    const last = recent.at(-1);
+    if (first === undefined || last === undefined) return;
+    const known = new Map(this.lines.map((line) => [line.message, line]));
+    const told = new Set(recent.map((danmaku) => danmaku.message));
+    const from = this.lines.findIndex((line) => line.message === first.message);
+    const until = Math.max(last.at, at - UNHEARD_MS);
+    const older: ChatLine[] = [];
+    const within: ChatLine[] = [];
+    const younger: ChatLine[] = [];
+    for (const [index, line] of this.lines.entries()) {
+      if (told.has(line.message)) continue;
+      if (from < 0 ? line.at <= first.at : index < from) older.push(line);
+      else if (line.at > until) younger.push(line);
+      else within.push(line.recalled || line.withdrawn ? line : { ...line, withdrawn: true });
+    }
+    for (const danmaku of recent) {
+      const line = known.get(danmaku.message);
+      if (line === undefined) {
+        this.total += 1;
+        this.skipped = 0;
+      }
+      within.push(line !== undefined && !line.withdrawn ? line : { ...danmaku, recalled: false, withdrawn: false });
+    }
+    within.sort((one, other) => one.at - other.at);
+    this.lines = [...older, ...within, ...younger].slice(-LIMIT);
+  }
+}
+
+/** Keeps `log` as the client hears it, until the function returned is called. */
+export function hear(client: RoomClient, log: ChatLog, changed: () => void, onShown?: (danmaku: Danmaku) => void): () => void {
+  for (const danmaku of client.recent) log.add(danmaku);
+  changed();
+  const offs = [
+    client.on("welcome", (event) => {
+      if (event.recovered) return;
+      log.cameBack(client.recent, event.server_time);
+      changed();
+    }),
+    client.on("danmaku", (danmaku) => {
+      if (log.add(danmaku)) onShown?.(danmaku);
+      changed();
+    }),
+    client.on("danmaku.skipped", (event) => {
+      log.skipped += event.count;
+      changed();
+    }),
+    client.on("danmaku.recalled", (event) => {
+      log.recall(event.message);
+      changed();
+    }),
+  ];
+  return () => {
+    for (const off of offs) off();
+  };
 }
 
 /** Follows a client's chat, from what was last said before; `onShown` hears each line that is new once. */
@@ -53,30 +121,10 @@ export function useChat(client: RoomClient, onShown?: (danmaku: Danmaku) => void
     const again = (): void => {
       timer ??= setTimeout(now, Math.max(0, (many ? DRAW_MANY_EVERY_MS : DRAW_EVERY_MS) - (performance.now() - drawnAt)));
     };
-    const before = (): void => {
-      for (const danmaku of client.recent) log.add(danmaku);
-      again();
-    };
-    before();
-    const offs = [
-      // Said while this one was away, where the server could not fill the gap.
-      client.on("welcome", before),
-      client.on("danmaku", (danmaku) => {
-        if (log.add(danmaku)) onShown?.(danmaku);
-        again();
-      }),
-      client.on("danmaku.skipped", (event) => {
-        log.skipped += event.count;
-        again();
-      }),
-      client.on("danmaku.recalled", (event) => {
-        log.recall(event.message);
-        again();
-      }),
-      () => clearTimeout(timer),
-    ];
+    const deaf = hear(client, log, again, onShown);
     return () => {
-      for (const off of offs) off();
+      deaf();
+      clearTimeout(timer);
     };
   }, [client]);
   return log;

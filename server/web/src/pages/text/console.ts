@@ -60,6 +60,7 @@ export const en = {
   "console.kick": "Kick",
   "console.recall": "Recall",
   "console.recalled": "Recalled",
+  "console.withdrawn": "Not shown to newcomers",
 
   book: "Orders",
   "book.empty": "No orders yet",
@@ -152,6 +153,7 @@ export const zh: Record<keyof typeof en, string> = {
   "console.kick": "移出",
   "console.recall": "撤回",
   "console.recalled": "已撤回",
+  "console.withdrawn": "新进观众看不到",
 
   book: "订单",
   "book.empty": "还没有订单",
