@@ -22,7 +22,7 @@ import msgspec
 
 from loadtest.bench.target import ServerFailed
 from loadtest.soak.faults import usual_count
-from loadtest.soak.judge import MEMORY_BOUND
+from loadtest.soak.judge import COUNT_BOUND, MEMORY_BOUND
 from loadtest.soak.picture import draw
 from loadtest.soak.report import NoPlace, Report, markdown, placed, table
 from loadtest.soak.run import Options, run
@@ -31,8 +31,8 @@ from loadtest.soak.samples import WARM_ORDERS
 SECONDS = 1_200.0
 SHORTEST_S = 20.0
 SALE_EVERY_S = 60.0
-ORDER_RATE = 20.0
-"""Four times the scenario's: a process that was killed has its caches full again within minutes."""
+ORDER_RATE = 40.0
+"""Eight times the scenario's: a process that was killed has its caches full again within minutes."""
 SHOWN = 20
 
 
@@ -51,7 +51,13 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=MEMORY_BOUND,
         help=f"MiB per ten minutes that are no leak ({MEMORY_BOUND:g})",
     )
-    parser.add_argument("--order-rate", type=float, default=ORDER_RATE, help="from the shelf, a second (20)")
+    parser.add_argument(
+        "--count-bound",
+        type=float,
+        default=COUNT_BOUND,
+        help=f"descriptors or tasks per ten minutes that are no leak ({COUNT_BOUND:g})",
+    )
+    parser.add_argument("--order-rate", type=float, default=ORDER_RATE, help="from the shelf, a second (40)")
     parser.add_argument(
         "--warm-orders",
         type=float,
@@ -62,7 +68,8 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--plot", type=Path, help="draw the curves there (PNG; needs the extra `bench`)")
     parser.add_argument("--document", type=Path, help="write the section between this document's markers")
     given = parser.parse_args(arguments)
-    numbers = (given.seconds, given.every, given.memory_bound, given.order_rate, given.warm_orders)
+    bounds = (given.memory_bound, given.count_bound)
+    numbers = (given.seconds, given.every, *bounds, given.order_rate, given.warm_orders)
     if not all(math.isfinite(number) for number in numbers):
         parser.error("seconds, rates and bounds are finite numbers")
     for file in (given.output, given.plot):
@@ -72,8 +79,10 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"--seconds from {SHORTEST_S:g}")
     if given.viewers < 1 or given.users < 4 or (given.faults is not None and given.faults < 1):
         parser.error("--viewers and --faults from 1, --users from 4")
-    if not 0 < given.every <= given.seconds / 20 or given.memory_bound <= 0:
-        parser.error("--every above 0 and at most a twentieth of --seconds, --memory-bound above 0")
+    if not 0 < given.every <= given.seconds / 20 or min(bounds) <= 0:
+        parser.error(
+            "--every above 0 and at most a twentieth of --seconds, --memory-bound and --count-bound above 0"
+        )
     if given.order_rate <= 0 or given.warm_orders < 0:
         parser.error("--order-rate above 0, --warm-orders from 0")
     if given.plot and importlib.util.find_spec("matplotlib") is None:
@@ -121,6 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         every=given.every,
         order_rate=given.order_rate,
         memory_bound=given.memory_bound,
+        count_bound=given.count_bound,
         warm_orders=given.warm_orders,
     )
     _say(options.replay)

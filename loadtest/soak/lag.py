@@ -29,9 +29,9 @@ class Recovery(Struct, frozen=True):
 
     @property
     def broken(self) -> bool:
-        """It had the time, and did not come back."""
-        late = self.after_s is None and self.watched_s >= PATIENCE_S
-        return late or (self.after_s is not None and self.after_s > PATIENCE_S)
+        """It did not come back, or not in time. Where the next fault came first nobody knows whether it
+        would have: that is no pass."""
+        return self.after_s is None or self.after_s > PATIENCE_S
 
 
 def over(strike: Strike) -> float:

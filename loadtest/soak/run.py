@@ -44,7 +44,8 @@ POLL_S = 0.2
 class Options(Struct, frozen=True, kw_only=True):
     """`viewers` in the swarm; `users` are Locust's, buyers and talkers. `every`: seconds between readings.
 
-    `memory_bound`: MiB per ten minutes, see `judge`; `warm_orders`: of each life, see `samples`.
+    Per ten minutes, see `judge`: `memory_bound` in MiB, `count_bound` in descriptors or tasks.
+    `warm_orders`: of each life, see `samples`.
     """
 
     seed: int
@@ -56,6 +57,7 @@ class Options(Struct, frozen=True, kw_only=True):
     every: float
     order_rate: float
     memory_bound: float
+    count_bound: float
     warm_orders: float
 
     @property
@@ -101,6 +103,7 @@ def run(options: Options, folder: Path, verdict: Path, say: Say) -> Report:
         report = asyncio.run(Course(options, server, settings, verdict, say).play())
     log = "".join(file.read_text(errors="replace") for file in server.data_dir.glob("*.log"))
     report.tracebacks = tracebacks(log)
+    report.broken += report.tracebacks
     return report
 
 
@@ -213,7 +216,7 @@ class Course:
         strikes = sorted(self._strikes, key=lambda strike: strike.at)
         growth, level = (
             growths(during, strikes, options.memory_bound, options.warm_orders),
-            levels(during, options.seconds),
+            levels(during, strikes, options.count_bound),
         )
         lag = recoveries(during, strikes)
         broken = [line for one in growth if (line := one.broken)]

@@ -9,16 +9,17 @@ from msgspec import Struct
 
 from loadtest.chaos.targets import PROVIDER
 
+TEN_MINUTES = 600.0
 SUPERVISOR = "supervisor"
 ROLES = ("gateway", "backoffice", "store", SUPERVISOR, PROVIDER)
 NAMES = {"backoffice": "back office", PROVIDER: "sandbox provider"}
 """Roles as a reader knows them, where that is another word."""
 WARM_SHARE = 0.25
 """The first share of each life is left out: pools and rings fill, an allocator finds its size."""
-WARM_ORDERS = 3_000.0
-"""And so many orders of each life: SQLite keeps 2 MiB of pages for a connection (its `cache_size`), and an
-order adds about 0.7 KB to the ledger and as much to the sandbox provider's book. At 60 orders a second
-both processes grew until then and stood still after it."""
+WARM_ORDERS = 8_000.0
+"""And so many orders of each life: SQLite keeps up to 2 MiB of pages for each connection (its `cache_size`),
+the ledger's processes have a few, and an order adds about 0.7 KB to the ledger and as much to the sandbox
+provider's book. At 110 orders a second the back office grew until about 7,000 and stood still after it."""
 
 
 class ProcessReading(Struct, frozen=True, kw_only=True):
@@ -139,19 +140,18 @@ def stretches(
     return found
 
 
-def level(
-    samples: Sequence[Sample], start: float, end: float, value: Callable[[Sample], float | None]
-) -> list[float]:
-    """What was read from second `start` to second `end`."""
-    read = (value(sample) for sample in samples if start <= sample.at <= end)
-    return [number for number in read if number is not None]
+Count = Callable[[Sample, ProcessReading], float | None]
+"""Something countable of one process; None where it could not be read."""
 
 
-def total(role: str, value: Callable[[ProcessReading], float]) -> Callable[[Sample], float | None]:
-    """Over all processes of a role in one sample; None where none lived."""
+def counts(samples: Sequence[Sample], role: str, read: Count) -> list[list[Point]]:
+    """What was read of each process of a role, a list of points per life, its warm-up included.
 
-    def read(sample: Sample) -> float | None:
-        found = [value(reading) for reading in sample.processes if reading.role == role]
-        return sum(found) if found else None
-
-    return read
+    `Point.x` is in units of ten minutes.
+    """
+    found: dict[int, list[Point]] = defaultdict(list)
+    for sample in samples:
+        for reading in sample.processes:
+            if reading.role == role and (number := read(sample, reading)) is not None:
+                found[reading.pid].append(Point(sample.at, sample.at / TEN_MINUTES, number))
+    return list(found.values())

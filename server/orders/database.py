@@ -116,7 +116,8 @@ class Database:
                 pool_pre_ping=True,
             )
         else:
-            self._engine = create_async_engine(parsed)
+            # The connection that wrote last has its pages still: any other has to read them again.
+            self._engine = create_async_engine(parsed, pool_use_lifo=True)
             event.listen(self._engine.sync_engine, "connect", _prepare)
             event.listen(self._engine.sync_engine, "begin", _begin)
 

@@ -30,7 +30,7 @@ def quiet(seconds: int = 600) -> list[Sample]:
     """Every two seconds; the store keeps what an order needs, nothing else grows."""
     samples = []
     for at in range(0, seconds, 2):
-        orders = 20.0 * at
+        orders = 60.0 * at
         processes = [
             reading(role, pid, 10 + orders * PER_ORDER / MEGABYTE if role == "store" else 100.0)
             for pid, role in enumerate(ROLES)

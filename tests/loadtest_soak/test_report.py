@@ -31,7 +31,7 @@ def report(broken: Sequence[str] = ()) -> Report:
         took_s=640.0,
         broken=list(broken),
         growths=growths(samples),
-        levels=levels(samples, 600),
+        levels=levels(samples, strikes),
         recoveries=recoveries(samples, strikes),
         strikes=strikes,
         audit={"exit": 0},
@@ -45,7 +45,7 @@ def report(broken: Sequence[str] = ()) -> Report:
         },
         tracebacks=[],
         samples=samples,
-        warm_orders=3000,
+        warm_orders=8000,
     )
 
 
@@ -88,7 +88,7 @@ def test_broken_promises_and_a_load_without_a_verdict_are_said() -> None:
 
 def test_progress_is_one_line_also_where_nothing_could_be_read() -> None:
     sample = quiet()[30]
-    assert progress(sample, 1).startswith("     60 s  10 connections, 1,200 orders, ledger lag 0.1 s, 1 ")
+    assert progress(sample, 1).startswith("     60 s  10 connections, 3,600 orders, ledger lag 0.1 s, 1 ")
     blind = structs.replace(sample, connections=None, orders=None, lag_s=None)
     assert "? connections, ? orders, ledger lag unknown" in progress(blind, 0)
 

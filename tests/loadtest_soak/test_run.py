@@ -21,7 +21,7 @@ def test_everything_held(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         [
             *("--seconds", "45", "--viewers", "60", "--users", "30", "--seed", "3", "--every", "1"),
             # In its first minute a process is still filling its caches: here only a flood is a leak.
-            *("--memory-bound", "200", "--warm-orders", "0", "--order-rate", "5"),
+            *("--memory-bound", "200", "--count-bound", "2000", "--warm-orders", "0", "--order-rate", "5"),
             *("--output", str(tmp_path / "soak.json"), "--document", str(document)),
             *("--plot", str(tmp_path / "soak.png")),
         ]
