@@ -34,7 +34,7 @@ from schemas.models import Order, RoomSnapshot
 from server.fanout.broadcast import Broadcast
 from server.rooms.log import RoomLog
 from server.rooms.metrics import RELOADS
-from server.rooms.moderation import Moderation, Standing
+from server.rooms.moderation import FOREVER, Moderation, Silence, Standing
 from server.rooms.notices import (
     DirectNotice,
     OrderNotice,
@@ -47,7 +47,7 @@ from server.rooms.notices import (
     decode_presence,
     decode_stock,
 )
-from server.rooms.recent import RecentChat
+from server.rooms.recent import CLOCK_SLACK_MS, RecentChat
 from server.rooms.recovery import Recovery
 from server.rooms.standings import Standings
 from server.rooms.state import RoomState
@@ -279,6 +279,12 @@ class LiveRoom:
             case _:
                 log.warning("unknown notice", kind=notice.kind)
 
+    def _tell_muted(self, user: str, silence: Silence | None) -> None:
+        """None: they may speak again."""
+        until = 0 if silence is None else None if silence.until >= FOREVER else silence.until
+        reason = "" if silence is None else silence.reason
+        self.broadcast.direct(self.broadcast.of_user(user), Muted(until=until, reason=reason))
+
     def _kick(self, user: str, reason: str) -> None:
         members = self.broadcast.of_user(user)
         self.broadcast.direct(members, Kicked(reason=reason))
@@ -344,15 +350,21 @@ class LiveRoom:
             self._snapshots.clear()
 
     async def _learn_standings(self) -> None:
-        """Read who is silenced, where that is in doubt; who was kicked unheard goes now."""
+        """Read who is silenced, where that is in doubt. Who was kicked unheard goes now, who was muted or
+        may speak again is told, and what was said before a mute that has ended already is shown no more."""
         while not self.standings.known:
             reading = self.standings.reading()
-            muted, kicked = await self._moderation.silenced(self.state.id)
-            fresh = self.standings.read(reading, muted, kicked)
-            if fresh is not None:
+            oldest = self.recent.oldest_at
+            since = FOREVER if oldest is None else oldest - CLOCK_SLACK_MS
+            found = await self._moderation.silenced(self.state.id, since)
+            unheard = self.standings.read(reading, found.muted, found.kicked)
+            if unheard is not None:
                 self.moderations += 1  # a hello under way looks again
-                self.recent.silenced({*muted, *kicked})
-                for user, reason in fresh.items():
+                self.recent.silenced({*found.muted, *found.kicked})
+                self.recent.silenced_since(found.lately)
+                for user, silence in unheard.muted.items():
+                    self._tell_muted(user, silence)
+                for user, reason in unheard.kicked.items():
                     self._kick(user, reason)
 
     # ---- each second ------------------------------------------------------------------------

@@ -43,6 +43,14 @@ class Silence(NamedTuple):
     reason: str
 
 
+class Silences(NamedTuple):
+    """Of a whole room, by user: who is muted and who is kicked now, and when in ms who was last either."""
+
+    muted: dict[str, Silence]
+    kicked: dict[str, Silence]
+    lately: dict[str, int]
+
+
 class Moderation:
     """Raises StoreUnavailable, and Refused `conflict` when a room's list is full.
 
@@ -71,12 +79,16 @@ class Moderation:
             muted, mute_reason, kicked, kick_reason = await _standing.run(self._client, keys, [user])
         return Standing(muted or None, kicked or None, (kick_reason or mute_reason).decode())
 
-    async def silenced(self, room: str) -> tuple[dict[str, Silence], dict[str, Silence]]:
-        """Everybody who is muted now and everybody who is kicked, by user."""
-        keys = [*_keys(room, "muted"), *_keys(room, "kicked")]
+    async def silenced(self, room: str, since: int) -> Silences:
+        """Everybody who is muted or kicked now, and whoever was either at `since` (ms) or after, ended or
+        not: the last `MAX_SILENCED` of them."""
+        keys = [*_keys(room, "muted"), *_keys(room, "kicked"), room_key(room, "silenced")]
         with store_errors():
-            muted, kicked = await _silenced.run(self._client, keys, [])
-        return _by_user(muted), _by_user(kicked)
+            muted, kicked, lately = await _silenced.run(self._client, keys, [since])
+        times = zip(lately[::2], lately[1::2], strict=True)
+        return Silences(
+            _by_user(muted), _by_user(kicked), {cast(bytes, user).decode(): int(at) for user, at in times}
+        )
 
     async def _silence(
         self, room: str, user: str, duration_ms: int | None, reason: str, *, part: Part, kind: str
@@ -93,8 +105,9 @@ class Moderation:
             room_channel(room),
             notice,
         ]
+        keys = [*_keys(room, part), room_key(room, "silenced")]
         with store_errors():
-            until = int(await _moderate.run(self._client, _keys(room, part), arguments))
+            until = int(await _moderate.run(self._client, keys, arguments))
         if until < 0:
             raise Refused(ErrorCode.CONFLICT, f"{MAX_SILENCED} viewers are {part} already", "user")
         return until

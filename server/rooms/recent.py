@@ -6,7 +6,7 @@ Kept from what this process has heard since it opened the room; the store is not
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from schemas.codecs import Codec
 from schemas.events import Danmaku
@@ -15,6 +15,8 @@ RECENT = 20
 """Danmaku at most; the oldest go first."""
 RECENT_BYTES = 8 * 1024
 """Encoded, of all of them, at most; the oldest are left out first."""
+CLOCK_SLACK_MS = 200
+"""A danmaku bears the time of the process it was said at, a mute the store's."""
 
 
 class RecentChat:
@@ -34,6 +36,22 @@ class RecentChat:
     def silenced(self, users: Collection[str]) -> None:
         """What muted or kicked users said is not shown to newcomers."""
         self._keep([one for one in self._messages if one.user.id not in users])
+
+    def silenced_since(self, times: Mapping[str, int]) -> None:
+        """`times`: when in ms who was last muted or kicked. What they said before is not shown, however
+        short it was; what they said since is."""
+        self._keep(
+            [
+                one
+                for one in self._messages
+                if one.at > times.get(one.user.id, -CLOCK_SLACK_MS) + CLOCK_SLACK_MS
+            ]
+        )
+
+    @property
+    def oldest_at(self) -> int | None:
+        """When the earliest danmaku here was said, in ms; None where there is none."""
+        return min((one.at for one in self._messages), default=None)
 
     def forget(self) -> None:
         self._keep([])

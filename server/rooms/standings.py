@@ -8,6 +8,7 @@ What was heard while they were being read is heard once more on top of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from server.rooms.moderation import FOREVER, MAX_SILENCED, Silence, Standing
 from server.rooms.notices import DirectNotice
@@ -17,6 +18,15 @@ HEARD = 1_000
 _NOT_SILENCED = Standing(None, None)
 
 
+class Unheard(NamedTuple):
+    """What a reading of the lists brought that may not have been heard of here, by user."""
+
+    muted: dict[str, Silence | None]
+    """None: they may speak again."""
+    kicked: dict[str, str]
+    """Why."""
+
+
 class Standings:
     """Both lists. Holds what the store holds: `MAX_SILENCED` users each, and those whose time ran out
     since `forget` was last called."""
@@ -24,6 +34,7 @@ class Standings:
     def __init__(self) -> None:
         self._muted: dict[str, Silence] = {}
         self._kicked: dict[str, Silence] = {}
+        self._asked: set[str] = set()
         self._known = False
         self._heard: list[DirectNotice] = []
         self._readings = 0
@@ -61,9 +72,15 @@ class Standings:
         return -1 if silence.until >= FOREVER else silence.until - now
 
     def learnt(self, user: str, standing: Standing) -> None:
-        """What the store said of one user, while the lists are not known."""
-        if standing.muted is not None:
+        """What the store said of one user, while the lists are not known. It is told at the door they came
+        in by; their other sockets hear of it once the lists were read."""
+        before = self._muted.get(user)
+        if standing.muted is None:
+            self._muted.pop(user, None)
+        else:
             self._put(self._muted, user, Silence(standing.muted, standing.reason))
+        if before != self._muted.get(user):
+            self._asked.add(user)
 
     def heard(self, notice: DirectNotice) -> None:
         """A change, from the room's channel."""
@@ -100,18 +117,28 @@ class Standings:
 
     def read(
         self, reading: int, muted: Mapping[str, Silence], kicked: Mapping[str, Silence]
-    ) -> dict[str, str] | None:
-        """The store's lists; who is newly kicked, and why. None: read again, changes were lost meanwhile."""
+    ) -> Unheard | None:
+        """The store's lists; what in them is new here. None: read again, changes were lost meanwhile."""
         if reading != self._readings or len(self._heard) > HEARD:
             return None
-        before = self._kicked
+        muted_before, kicked_before = self._muted, self._kicked
         self._muted, self._kicked = dict(muted), dict(kicked)
         for notice in self._heard:
             self._apply(notice)
         self._heard.clear()
         self._known = True
         self._find_next_end()
-        return {user: silence.reason for user, silence in self._kicked.items() if before.get(user) != silence}
+        users = {*muted_before, *self._muted}
+        changed = {user for user in users if muted_before.get(user) != self._muted.get(user)} | self._asked
+        self._asked.clear()
+        return Unheard(
+            {user: self._muted.get(user) for user in changed},
+            {
+                user: silence.reason
+                for user, silence in self._kicked.items()
+                if kicked_before.get(user) != silence
+            },
+        )
 
     def forget(self, now: int) -> None:
         """Drop those whose time ran out."""

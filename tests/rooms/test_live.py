@@ -30,7 +30,7 @@ from server.fanout.member import Member
 from server.fanout.outbox import Outbox
 from server.rooms.live import LiveRoom
 from server.rooms.log import RoomLog
-from server.rooms.moderation import FOREVER, Moderation, Silence, Standing
+from server.rooms.moderation import FOREVER, Moderation, Silence, Silences, Standing
 from server.rooms.notices import StockNotice, encode_chat
 from server.rooms.state import RoomState
 from server.settings import FanoutSettings
@@ -86,10 +86,12 @@ class Lists:
     def __init__(self) -> None:
         self.muted: dict[str, Silence] = {}
         self.kicked: dict[str, Silence] = {}
+        self.lately: dict[str, int] = {}
         self.asked = 0
 
-    async def silenced(self, room: str) -> tuple[dict[str, Silence], dict[str, Silence]]:
-        return self.muted, self.kicked
+    async def silenced(self, room: str, since: int) -> Silences:
+        lately = {user: at for user, at in self.lately.items() if at >= since}
+        return Silences(self.muted, self.kicked, lately)
 
     async def standing(self, room: str, user: str) -> Standing:
         self.asked += 1
@@ -405,6 +407,36 @@ async def test_a_kick_nobody_heard_of_holds_once_the_lists_are_read() -> None:
     await house.mended()
     assert house.link.code == CloseCode.KICKED and house.room.moderations > moderations
     assert house.link.events()[-1] == {"type": "kicked", "reason": "spam"}
+
+
+async def test_a_mute_nobody_heard_of_is_told_and_so_is_its_end() -> None:
+    house = House()
+    house.room.heard(b"R", b"")
+    await house.mended()
+    for muted in ({"ann": Silence(NOW + 100, "loud")}, {}):
+        house.room.heard(b"X", b"")
+        house.lists.muted = muted
+        house.room.heard(b"R", b"")
+        await house.mended()
+    assert house.room.muted_until("ann", NOW) is None
+    house.room.heard(b"R", b"")
+    await house.mended()  # nothing changed, nothing is told
+    told = [event for event in house.told() if event["type"] == "muted"]
+    assert [event["until"] for event in told] == [NOW + 100, 0]
+
+
+async def test_what_was_said_before_a_mute_that_came_and_went_unheard_is_not_shown_to_newcomers() -> None:
+    house = House()
+    ann, bob = (User(id=name, name=name, role=Role.VIEWER) for name in ("ann", "bob"))
+    before = [Danmaku(message=f"{user.id}1", user=user, text="hi", at=NOW) for user in (ann, bob)]
+    house.room.heard(b"C", encode_chat(before))
+    house.room.heard(b"X", b"")
+    house.lists.lately = {"ann": NOW + 1_000, "eve": NOW + 1_000}
+    house.room.heard(b"R", b"")
+    house.room.heard(b"C", encode_chat([Danmaku(message="ann2", user=ann, text="sorry", at=NOW + 9_000)]))
+    await house.mended()
+    shown = [line["message"] for line in orjson.loads(house.room.recent.encoded(JSON))]
+    assert shown == ["bob1", "ann2"]
 
 
 async def test_stock_messages_are_passed_on_and_so_is_the_doubt_about_them() -> None:

@@ -62,6 +62,24 @@ async def test_a_kick_is_apart_from_a_mute_and_gives_the_reason(
     assert [(await listener.next())[1]["kind"] for _ in range(3)] == ["mute", "kick", "unmute"]
 
 
+async def test_who_was_silenced_lately_is_known_after_it_has_ended(
+    moderation: Moderation, store: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await store_time(store)
+    await moderation.mute("r", "u")
+    await moderation.unmute("r", "u")
+    until = await moderation.kick("r", "v", 60_000, "spam")
+    after = await store_time(store)
+    found = await moderation.silenced("r", before)
+    assert (found.muted, found.kicked) == ({}, {"v": (until, "spam")})
+    assert found.lately.keys() == {"u", "v"}
+    assert all(before <= at <= after for at in found.lately.values())
+    assert (await moderation.silenced("r", after + 1)).lately == {}
+    monkeypatch.setattr(module, "MAX_SILENCED", 2)
+    await moderation.mute("r", "w", 60_000)
+    assert (await moderation.silenced("r", before)).lately.keys() == {"v", "w"}
+
+
 async def test_a_later_mute_replaces_an_earlier_one(moderation: Moderation) -> None:
     await moderation.mute("r", "u")
     until = await moderation.mute("r", "u", 60_000, "less")

@@ -54,5 +54,6 @@ def test_recalled_ones_and_those_of_silenced_speakers_are_gone() -> None:
     assert shown(recent) == ["m2", "m3", "m4"]
     recent.silenced({"eve"})
     assert shown(recent) == ["m2", "m4"]
+    assert recent.oldest_at is not None
     recent.forget()
-    assert shown(recent) == []
+    assert shown(recent) == [] and recent.oldest_at is None

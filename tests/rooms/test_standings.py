@@ -26,6 +26,8 @@ class Crossing(RuleBasedStateMachine):
         self.under_way: tuple[int, dict[str, Silence], dict[str, Silence]] | None = None
         self.asked: int | None = None
         self.number = 0
+        self.told: dict[str, Silence] = {}
+        """What a viewer who watches here was last told, by user."""
 
     def publish(self, kind: str, user: str, until: int | None) -> None:
         if self.connected:
@@ -58,7 +60,23 @@ class Crossing(RuleBasedStateMachine):
     @rule()
     def deliver(self) -> None:
         if self.channel:
-            self.standings.heard(self.channel.pop(0))
+            self.standings.heard(notice := self.channel.pop(0))
+            if notice.kind != "kick":
+                until = FOREVER if notice.until is None else notice.until
+                self.tell(notice.user, Silence(until, notice.reason) if until else None)
+
+    def tell(self, user: str, silence: Silence | None) -> None:
+        self.told.pop(user, None)
+        if silence is not None:
+            self.told[user] = silence
+
+    @precondition(lambda self: not self.standings.known)
+    @rule(user=USERS)
+    def come_in(self, user: str) -> None:
+        """Another socket of a user, told by its own welcome."""
+        muted = self.muted.get(user)
+        until = muted.until if muted and muted.until > NOW else None
+        self.standings.learnt(user, Standing(until, None, muted.reason if muted and until else ""))
 
     @precondition(lambda self: self.connected and not self.standings.known and self.asked is None)
     @rule()
@@ -77,7 +95,9 @@ class Crossing(RuleBasedStateMachine):
         assert self.under_way is not None
         reading, muted, kicked = self.under_way
         self.under_way = None
-        self.standings.read(reading, muted, kicked)
+        unheard = self.standings.read(reading, muted, kicked)
+        for user, silence in unheard.muted.items() if unheard is not None else ():
+            self.tell(user, silence)
 
     @rule()
     def forget(self) -> None:
@@ -96,6 +116,8 @@ class Crossing(RuleBasedStateMachine):
             assert standing == Standing(
                 muted and muted.until, kicked and kicked.until, why.reason if why else ""
             )
+            told = self.told.get(user)
+            assert (told if told and told.until > NOW else None) == muted
 
 
 TestCrossing = Crossing.TestCase
@@ -104,7 +126,7 @@ TestCrossing = Crossing.TestCase
 def known(**kicked: Silence) -> Standings:
     standings = Standings()
     standings.doubt()
-    assert standings.read(standings.reading(), {}, kicked) == {u: s.reason for u, s in kicked.items()}
+    assert standings.read(standings.reading(), {}, kicked) == ({}, {u: s.reason for u, s in kicked.items()})
     return standings
 
 
@@ -122,11 +144,24 @@ def test_a_reading_that_lost_changes_is_not_taken() -> None:
     assert standings.read(reading, {}, {}) is None and standings.of("a", NOW) is None
 
 
+def test_a_mute_and_an_end_of_one_that_nobody_heard_of_are_named() -> None:
+    standings = known()
+    old, new, spam = Silence(FOREVER, "old"), Silence(FOREVER, "new"), Silence(NOW + 5, "spam")
+    for user in "ab":
+        standings.heard(DirectNotice(kind="mute", user=user, reason="old"))
+    standings.doubt()
+    assert standings.read(standings.reading(), {"a": old, "c": spam}, {}) == ({"b": None, "c": spam}, {})
+    standings.doubt()
+    standings.learnt("a", Standing(FOREVER, None, "new"))
+    standings.learnt("d", Standing(None, None))
+    assert standings.read(standings.reading(), {"a": new, "c": spam}, {}) == ({"a": new}, {})
+
+
 def test_only_the_newly_kicked_are_named() -> None:
     standings = known(a=Silence(FOREVER, "old"))
     standings.doubt()
     lists = {"a": Silence(FOREVER, "old"), "b": Silence(FOREVER, "new")}
-    assert standings.read(standings.reading(), {}, lists) == {"b": "new"}
+    assert standings.read(standings.reading(), {}, lists) == ({}, {"b": "new"})
 
 
 def test_more_changes_than_are_kept_while_reading_mean_another_reading() -> None:
@@ -135,7 +170,7 @@ def test_more_changes_than_are_kept_while_reading_mean_another_reading() -> None
     for number in range(HEARD + 2):
         standings.heard(DirectNotice(kind="kick", user=str(number)))
     assert standings.read(reading, {}, {}) is None
-    assert standings.read(standings.reading(), {}, {}) == {}
+    assert standings.read(standings.reading(), {}, {}) == ({}, {})
 
 
 def test_those_whose_time_ran_out_are_dropped() -> None:

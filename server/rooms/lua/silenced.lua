@@ -1,7 +1,10 @@
--- Everybody who is silenced in a room now, on the store's clock.
+-- Everybody who is silenced in a room now, and who was lately, on the store's clock.
 -- KEYS[1] {room:ID}:muted    KEYS[2] {room:ID}:muted:reasons
 -- KEYS[3] {room:ID}:kicked   KEYS[4] {room:ID}:kicked:reasons
--- Returns {muted, kicked}, each {user, until, reason, user, until, reason, ...}.
+-- KEYS[5] {room:ID}:silenced
+-- ARGV[1] since when (ms)
+-- Returns {muted, kicked, lately}: the first two {user, until, reason, user, until, reason, ...}, the last
+-- {user, when, user, when, ...}, who was muted or kicked at ARGV[1] or after, whether that has ended or not.
 local time = redis.call('TIME')
 local now = string.format('(%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
 local lists = {}
@@ -15,4 +18,9 @@ for index = 1, 3, 2 do
   end
   lists[#lists + 1] = list
 end
+local lately = redis.call('ZRANGE', KEYS[5], ARGV[1], '+inf', 'BYSCORE', 'WITHSCORES')
+for at = 2, #lately, 2 do
+  lately[at] = tonumber(lately[at])
+end
+lists[#lists + 1] = lately
 return lists
