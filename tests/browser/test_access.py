@@ -9,6 +9,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import BUILD, DESKTOP, PHONE, OpenPage
 from tests.browser.states import ON_AIR, STATES, State, prepare, reach
+from tests.browser.wire import say_as
 from tests.live_server import LiveServer
 
 AXE = BUILD.parent / "node_modules" / "axe-core" / "axe.min.js"
@@ -117,6 +118,31 @@ def test_nothing_jumps_while_a_page_loads(
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     shifts: list[dict[str, Any]] = page.evaluate("window.shifts")
     assert sum(shift["value"] for shift in shifts) < 0.1, shifts
+
+
+FIRST_DRAWN = """() => new MutationObserver((_, observer) => {
+  if (document.querySelector("[data-testid=flash-buy]") === null) return;
+  observer.disconnect();
+  window.firstDrawn = document.querySelectorAll("[data-testid=chat-line]").length;
+}).observe(document, { childList: true, subtree: true })"""
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_a_room_comes_with_its_chat_in_place(
+    size: Any, rooms: None, server: LiveServer, open_page: OpenPage
+) -> None:
+    """What was said before is drawn with the cards and their buttons, not pushed in afterwards."""
+    for user in ("ann", "bob", "eve"):
+        say_as(server, ON_AIR, f"{user}-{size['width']}", "how much is it")
+    page = open_page("/nowhere")
+    page.set_viewport_size(size)
+    for script in (SHIFTS, FIRST_DRAWN):
+        page.add_init_script(f"({script})()")
+    page.goto(f"{server.url}/live/{ON_AIR}")
+    expect(page.get_by_test_id("chat-line").nth(2)).to_be_visible()
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.evaluate("window.firstDrawn") >= 3
+    assert page.evaluate("window.shifts") == []
 
 
 FOCUSED = """() => {

@@ -186,6 +186,17 @@ def test_the_bag_of_a_phone_makes_way_for_a_product_and_comes_back(
     expect(bag).to_be_hidden()
 
 
+def test_the_flash_card_is_as_high_when_its_sale_is_over(
+    server: LiveServer, room: str, open_page: OpenPage
+) -> None:
+    direct(server, room, ("room.start", {}), tea(), flash(starts_in_ms=4_000, duration_ms=3_000))
+    card = watch(open_page, room).get_by_test_id("flash")
+    height = "card => card.getBoundingClientRect().height"
+    before = card.evaluate(height)
+    expect(card).to_have_attribute("data-window", "over", timeout=20_000)
+    assert abs(card.evaluate(height) - before) < 0.5
+
+
 def test_a_flash_button_that_cannot_buy_explains_itself(
     server: LiveServer, room: str, open_page: OpenPage
 ) -> None:

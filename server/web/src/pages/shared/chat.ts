@@ -26,6 +26,11 @@ export class ChatLog {
   /** How many lines came in all. */
   total = 0;
 
+  /** `recent`: what was said before, oldest first. */
+  constructor(recent: readonly Danmaku[] = []) {
+    for (const danmaku of recent) this.add(danmaku);
+  }
+
   add(danmaku: Danmaku): boolean {
     if (this.lines.some((line) => line.message === danmaku.message)) return false;
     this.lines = [...this.lines.slice(-(LIMIT - 1)), { ...danmaku, recalled: false, withdrawn: false }];
@@ -104,7 +109,8 @@ export function hear(client: RoomClient, log: ChatLog, changed: () => void, onSh
 
 /** Follows a client's chat, from what was last said before; `onShown` hears each line that is new once. */
 export function useChat(client: RoomClient, onShown?: (danmaku: Danmaku) => void): ChatLog {
-  const log = useMemo(() => new ChatLog(), [client]);
+  // Drawn with the room, not after it: what is above and below does not move.
+  const log = useMemo(() => new ChatLog(client.recent), [client]);
   const redraw = useRedraw();
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
