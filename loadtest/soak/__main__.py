@@ -24,9 +24,10 @@ from loadtest.bench.target import ServerFailed
 from loadtest.soak.faults import usual_count
 from loadtest.soak.judge import COUNT_BOUND, MEMORY_BOUND
 from loadtest.soak.picture import draw
-from loadtest.soak.report import NoPlace, Report, markdown, placed, table
+from loadtest.soak.report import Bounds, NoPlace, Report, markdown, placed, table
 from loadtest.soak.run import Options, run
 from loadtest.soak.samples import WARM_ORDERS
+from loadtest.soak.verdict import judged
 
 SECONDS = 1_200.0
 SHORTEST_S = 20.0
@@ -34,6 +35,7 @@ SALE_EVERY_S = 60.0
 ORDER_RATE = 40.0
 """Eight times the scenario's: a process that was killed has its caches full again within minutes."""
 SHOWN = 20
+OUTPUT = Path("build/soak.json")
 
 
 def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -64,10 +66,15 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=WARM_ORDERS,
         help=f"of each process's life are left out of its slope, as its first quarter is ({WARM_ORDERS:g})",
     )
-    parser.add_argument("--output", type=Path, default=Path("build/soak.json"), help="where the JSON goes")
+    parser.add_argument(
+        "--from", dest="source", type=Path, help="run nothing: judge such a JSON again, by these bounds"
+    )
+    parser.add_argument("--output", type=Path, help="where the JSON goes (build/soak.json; --from: nowhere)")
     parser.add_argument("--plot", type=Path, help="draw the curves there (PNG; needs the extra `bench`)")
     parser.add_argument("--document", type=Path, help="write the section between this document's markers")
     given = parser.parse_args(arguments)
+    if given.output is None and given.source is None:
+        given.output = OUTPUT
     bounds = (given.memory_bound, given.count_bound)
     numbers = (given.seconds, given.every, *bounds, given.order_rate, given.warm_orders)
     if not all(math.isfinite(number) for number in numbers):
@@ -107,8 +114,10 @@ def _say(line: str) -> None:
 
 def write(report: Report, given: argparse.Namespace) -> None:
     """JSON, picture, section. Raises OSError, NoPlace."""
-    document = msgspec.json.format(msgspec.json.encode(report), indent=1)
-    given.output.write_bytes(document + b"\n")
+    if given.output:
+        document = msgspec.json.format(msgspec.json.encode(report), indent=1)
+        given.output.parent.mkdir(parents=True, exist_ok=True)
+        given.output.write_bytes(document + b"\n")
     if given.plot:
         draw(report, given.plot)
     if given.document:
@@ -118,9 +127,43 @@ def write(report: Report, given: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, write, print; the exit code."""
+    """Run or read, judge, write, print; the exit code."""
     given = options_of(arguments)
-    options = Options(
+    bounds = Bounds(memory=given.memory_bound, count=given.count_bound, warm_orders=given.warm_orders)
+    if given.source:
+        try:
+            recorded = msgspec.json.decode(given.source.read_bytes(), type=Report)
+            report = judged(recorded, bounds)
+            write(report, given)
+        except (OSError, msgspec.MsgspecError, NoPlace) as error:
+            _say(f"--from {given.source}: {error}")
+            return 2
+        return _told(report, given.source)
+    output: Path = given.output.absolute()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="soak-", dir=output.parent))
+    options = chosen(given)
+    _say(options.replay)
+    try:
+        report = judged(run(options, folder, output.with_name(f"{output.stem}-load.html"), _say), bounds)
+        write(report, given)
+    except (ServerFailed, TimeoutError, ValueError, OSError) as error:
+        _say(f"the soak could not be made: {error}; what there is lies in {folder}")
+        return 2
+    except Exception:  # a mistake of ours is no verdict on the server
+        traceback.print_exc()
+        return 2
+    code = _told(report, given.output)
+    if code:
+        _say(f"logs and data lie in {folder}")
+    else:
+        shutil.rmtree(folder)
+    return code
+
+
+def chosen(given: argparse.Namespace) -> Options:
+    """What is to be run."""
+    return Options(
         seed=secrets.randbits(31) if given.seed is None else given.seed,
         seconds=given.seconds,
         faults=given.faults or usual_count(given.seconds),
@@ -129,33 +172,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sale_every=min(SALE_EVERY_S, max(12.0, given.seconds / 5)),
         every=given.every,
         order_rate=given.order_rate,
-        memory_bound=given.memory_bound,
-        count_bound=given.count_bound,
-        warm_orders=given.warm_orders,
     )
-    _say(options.replay)
-    output: Path = given.output
-    output.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="soak-", dir=output.parent)).absolute()
-    try:
-        report = run(options, folder, output.absolute().with_name(f"{output.stem}-load.html"), _say)
-        write(report, given)
-    except (ServerFailed, TimeoutError, ValueError, OSError) as error:
-        _say(f"the soak could not be made: {error}; what there is lies in {folder}")
-        return 2
-    except Exception:  # a mistake of ours is no verdict on the server
-        traceback.print_exc()
-        return 2
+
+
+def _told(report: Report, where: Path) -> int:
+    """Print the result; the exit code."""
     print(table(report))
     for line in report.broken[:SHOWN]:
         _say(f"BROKEN {line}")
     if len(report.broken) > SHOWN:
-        _say(f"BROKEN and {len(report.broken) - SHOWN} more, see {output}")
-    if report.broken:
-        _say(f"logs and data lie in {folder}")
-        return 1
-    shutil.rmtree(folder)
-    return 0
+        _say(f"BROKEN and {len(report.broken) - SHOWN} more, see {where}")
+    return 1 if report.broken else 0
 
 
 if __name__ == "__main__":

@@ -28,12 +28,17 @@ def draw(report: Report, path: Path) -> None:
     figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH, layout="constrained")
     panels = figure.subplots(4, 2, sharex=True)
     samples = [sample for sample in report.samples if sample.at <= report.seconds]
+    warm = report.bounds.warm_orders
     _processes(
-        panels[0][0], samples, ("gateway", "backoffice", "psp"), _megabytes, warm_orders=report.warm_orders
+        panels[0][0],
+        samples,
+        ("gateway", "backoffice", "psp"),
+        _megabytes,
+        warm_orders=warm,
     )
     panels[0][0].set(title="Memory, MiB (a process that just began lies below)")
     panels[0][0].set_ylim(bottom=_floor(samples, ("gateway", "backoffice", "psp")) - 5)
-    _processes(panels[0][1], samples, ("store", "supervisor"), _megabytes, warm_orders=report.warm_orders)
+    _processes(panels[0][1], samples, ("store", "supervisor"), _megabytes, warm_orders=warm)
     panels[0][1].set(title="Memory, MiB (the store keeps every order)")
     panels[0][1].set_ylim(bottom=0)
     _processes(panels[1][0], samples, ("backoffice", "store", "supervisor", "psp"), _descriptors)

@@ -10,15 +10,28 @@ from msgspec import Struct
 
 from loadtest.chaos.report import faults_by_kind
 from loadtest.chaos.targets import Strike
-from loadtest.soak.judge import MEGABYTE, Growth, Level
+from loadtest.soak.judge import COUNT_BOUND, MEGABYTE, MEMORY_BOUND, Growth, Level
 from loadtest.soak.lag import CAUGHT_UP_S, Recovery, worst_and_median
-from loadtest.soak.samples import ROLES, WARM_SHARE, Sample, lives, named
+from loadtest.soak.samples import ROLES, WARM_ORDERS, WARM_SHARE, Sample, lives, named
 
 BEGIN, END = "<!-- soak:begin -->", "<!-- soak:end -->"
 
 
+class Bounds(Struct, frozen=True, kw_only=True):
+    """Per ten minutes that are no leak: `memory` in MiB, `count` in descriptors or tasks. `warm_orders`: of
+    each life, left out."""
+
+    memory: float = MEMORY_BOUND
+    count: float = COUNT_BOUND
+    warm_orders: float = WARM_ORDERS
+
+
 class Report(Struct, kw_only=True):
-    """One run. `load` is Locust's own document, `audit` what `miaodan audit` said; `broken`: a line each."""
+    """One run. `load` is Locust's own document, empty where it left none: `load_exit` and `load_said` then
+    say how it ended. `audit` is what `miaodan audit` said, `planned` the number of faults.
+
+    What follows from `bounds` is filled in by `loadtest.soak.verdict`; `broken`: a line each.
+    """
 
     machine: dict[str, str]
     seed: int
@@ -28,17 +41,20 @@ class Report(Struct, kw_only=True):
     replay: str
     started_at: str
     took_s: float
-    broken: list[str]
-    growths: list[Growth]
-    levels: list[Level]
-    recoveries: list[Recovery]
+    planned: int
     strikes: list[Strike]
     audit: dict[str, Any]
     load: dict[str, Any]
-    tracebacks: list[str]
+    load_exit: int
+    load_said: str = ""
+    tracebacks: list[str] = []
     """What the server logged with a traceback meanwhile: a breach each, faults or not."""
     samples: list[Sample]
-    warm_orders: float
+    bounds: Bounds = Bounds()
+    broken: list[str] = []
+    growths: list[Growth] = []
+    levels: list[Level] = []
+    recoveries: list[Recovery] = []
 
 
 class NoPlace(ValueError):
@@ -207,7 +223,7 @@ def _grid(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def markdown(report: Report, picture: str) -> str:
     """The section for docs/capacity.md; `picture`: its path from there, empty without one."""
-    minutes, goals = report.seconds / 60, _goals(report)
+    minutes, goals, warm = report.seconds / 60, _goals(report), report.bounds.warm_orders
     connections = [one.connections for one in report.samples if one.connections]
     online = fmean(connections) if connections else 0.0
     shown = [f"![Memory, descriptors, tasks, ledger lag, viewers and orders over time]({picture})", ""]
@@ -223,7 +239,7 @@ def markdown(report: Report, picture: str) -> str:
         "",
         *(f"- {line}" for line in report.broken),
         *([""] if report.broken else []),
-        f"Memory, without the first {WARM_SHARE:.0%} and the first {report.warm_orders:,.0f} orders of each"
+        f"Memory, without the first {WARM_SHARE:.0%} and the first {warm:,.0f} orders of each"
         " process's life, in which caches fill. One slope over all stretches between"
         " faults, each with an intercept of its own; 95 % interval from block means, widened by what"
         " correlation is left (`loadtest/soak/slope.py`). A fault may leave a step behind, as pools keep the"

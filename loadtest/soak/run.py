@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
 from msgspec import Struct
 
 from loadtest.bench.machine import Placement, facts
@@ -24,12 +23,10 @@ from loadtest.chaos.report import strike_line
 from loadtest.chaos.schedule import Fault
 from loadtest.chaos.targets import DATABASE, Strike, Targets
 from loadtest.soak.faults import planned
-from loadtest.soak.judge import growths, late_recoveries, levels, missed
-from loadtest.soak.lag import recoveries
 from loadtest.soak.load import Load
 from loadtest.soak.report import Report, progress
 from loadtest.soak.sampler import Sampler
-from loadtest.soak.samples import ROLES, Sample
+from loadtest.soak.samples import Sample
 from loadtest.stress.checks import tracebacks
 from loadtest.stress.process import parent
 
@@ -42,11 +39,7 @@ POLL_S = 0.2
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """`viewers` in the swarm; `users` are Locust's, buyers and talkers. `every`: seconds between readings.
-
-    Per ten minutes, see `judge`: `memory_bound` in MiB, `count_bound` in descriptors or tasks.
-    `warm_orders`: of each life, see `samples`.
-    """
+    """`viewers` in the swarm; `users` are Locust's, buyers and talkers. `every`: seconds between readings."""
 
     seed: int
     seconds: float
@@ -56,9 +49,6 @@ class Options(Struct, frozen=True, kw_only=True):
     sale_every: float
     every: float
     order_rate: float
-    memory_bound: float
-    count_bound: float
-    warm_orders: float
 
     @property
     def replay(self) -> str:
@@ -93,7 +83,8 @@ def usual_settings() -> dict[str, str]:
 
 
 def run(options: Options, folder: Path, verdict: Path, say: Say) -> Report:
-    """`folder` holds the server's data and the logs, `verdict` is where Locust's report goes.
+    """What was recorded, not judged yet. `folder` holds the server's data and the logs, `verdict` is where
+    Locust's report goes.
 
     Raises ServerFailed, OSError when there is nothing to run on.
     """
@@ -103,7 +94,6 @@ def run(options: Options, folder: Path, verdict: Path, say: Say) -> Report:
         report = asyncio.run(Course(options, server, settings, verdict, say).play())
     log = "".join(file.read_text(errors="replace") for file in server.data_dir.glob("*.log"))
     report.tracebacks = tracebacks(log)
-    report.broken += report.tracebacks
     return report
 
 
@@ -212,23 +202,6 @@ class Course:
         self, code: int, verdict: dict[str, Any] | None, audit: dict[str, Any], started: datetime
     ) -> Report:
         options = self._options
-        during = [sample for sample in self._samples if sample.at <= options.seconds]
-        strikes = sorted(self._strikes, key=lambda strike: strike.at)
-        growth, level = (
-            growths(during, strikes, options.memory_bound, options.warm_orders),
-            levels(during, strikes, options.count_bound),
-        )
-        lag = recoveries(during, strikes)
-        broken = [line for one in growth if (line := one.broken)]
-        broken += [line for one in level if (line := one.broken)]
-        broken += [*late_recoveries(lag), *missed(strikes), *self._load_breaches(code, verdict)]
-        if len(strikes) < options.faults:
-            broken.append(f"{len(strikes)} of {options.faults} faults were carried out")
-        if audit["exit"] != 0:
-            broken.append(f"miaodan audit: {orjson.dumps(audit).decode()[:300]}")
-        last = self._samples[-1].processes if self._samples else []
-        gone = set(ROLES) - {reading.role for reading in last}
-        broken += [f"no {role} runs at the end" for role in sorted(gone)]
         return Report(
             machine=facts(),
             seed=options.seed,
@@ -238,26 +211,11 @@ class Course:
             replay=options.replay,
             started_at=f"{started:%Y-%m-%d %H:%M} UTC",
             took_s=round(self._now(), 1),
+            planned=options.faults,
             samples=self._samples,
-            strikes=strikes,
-            growths=growth,
-            levels=level,
-            recoveries=lag,
+            strikes=sorted(self._strikes, key=lambda strike: strike.at),
             load=verdict or {},
+            load_exit=code,
+            load_said="" if verdict else self._load.last_words(),
             audit=audit,
-            broken=broken,
-            tracebacks=[],
-            warm_orders=options.warm_orders,
         )
-
-    def _load_breaches(self, code: int, verdict: dict[str, Any] | None) -> list[str]:
-        """What Locust's verdict holds against the server."""
-        if verdict is None:
-            return [f"the load ended with {code} and no verdict: {self._load.last_words()}"]
-        found = [f"load: {reason}" for reason in verdict["reasons"]]
-        if verdict["exit_code"] != 0 and not found:
-            found.append(f"load: {verdict['verdict']}")
-        orders = verdict["orders"]
-        if not orders["accepted"] or not any(sale["allocated"] for sale in orders["sales"]):
-            found.append("load: nothing was sold, or no flash sale took place")
-        return found

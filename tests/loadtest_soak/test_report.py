@@ -29,6 +29,7 @@ def report(broken: Sequence[str] = ()) -> Report:
         replay="make soak SEED=7",
         started_at="2026-11-28 06:00 UTC",
         took_s=640.0,
+        planned=2,
         broken=list(broken),
         growths=growths(samples),
         levels=levels(samples, strikes),
@@ -37,15 +38,17 @@ def report(broken: Sequence[str] = ()) -> Report:
         audit={"exit": 0},
         load={
             "orders": {"sales": SALES, "accepted": 2990, "offered": 3100, "paid": 2980, "unanswered": 1},
+            "reasons": [],
+            "exit_code": 0,
+            "verdict": "passed",
             "goals": [
                 {"name": "order.p99_ms", "value": 63.2},
                 {"name": "errors.rate", "value": 0.00125},
                 {"name": "audit.problems", "value": 0.0},
             ],
         },
-        tracebacks=[],
+        load_exit=0,
         samples=samples,
-        warm_orders=8000,
     )
 
 
