@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import HealthCheck, settings
 from redis.asyncio import Redis
 
 from server.orders.verified import mark_verified
@@ -18,6 +19,10 @@ from server.valkey import EmbeddedValkey, connect
 from tests.postgres import Postgres, find_programs
 
 STORE = "MIAODAN_TEST_STORE"
+
+# No test here is a timed one: how long an example took says how busy the machine is.
+settings.register_profile("untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
