@@ -50,7 +50,11 @@ class Ping(Wire, tag="ping", tag_field="type"):
 
 
 class DanmakuSend(Wire, tag="danmaku.send", tag_field="type"):
-    """Say something to the room. Reply: `danmaku.accepted`, or `error` with the reason."""
+    """Say something to the room. Reply: `danmaku.accepted`, or `error` with the reason.
+
+    What nobody sees (control characters, zero-width ones, directional overrides) is taken out of `text`, and
+    a line break becomes a space; `invalid` with `field` `text` where nothing is left.
+    """
 
     text: Annotated[str, Meta(min_length=1, max_length=200)]
     id: CommandId = 0

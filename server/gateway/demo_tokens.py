@@ -13,6 +13,7 @@ from schemas.codes import ErrorCode, Role
 from schemas.models import User
 from server.gateway.callers import ApiError, guarded, json_response
 from server.gateway.doorway import Doorway
+from server.trust.tokens import shown_name
 
 TTL_MS = 12 * 3_600_000
 _USER = re.compile(r"[^\s\x00-\x1f]{1,64}")
@@ -29,7 +30,10 @@ def routes(door: Doorway) -> list[BaseRoute]:
         user = request.query_params.get("user") or f"{wanted}-{uuid.uuid4().hex[:8]}"
         if not _USER.fullmatch(user):
             raise ApiError(ErrorCode.INVALID, "expected 1 to 64 characters without white space", "user")
-        name = (request.query_params.get("name") or user)[:64]
+        asked = request.query_params.get("name")
+        name = shown_name(asked or user)
+        if not name:
+            raise ApiError(ErrorCode.INVALID, "nothing in it that can be seen", "name" if asked else "user")
         # A demo's host may run any of the demo's rooms: the room named in the token admits them.
         room = request.query_params.get("room") if role is Role.HOST else None
         try:

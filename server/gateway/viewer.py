@@ -34,6 +34,7 @@ from server.orders.actions import Act
 from server.orders.newcomers import Visit
 from server.orders.service import Outcome
 from server.rooms.live import LiveRoom
+from server.trust.shown_text import shown_text
 
 
 class Viewer:
@@ -97,9 +98,9 @@ class Viewer:
 
     def _speak(self, command: DanmakuSend) -> None:
         now = self._door.clock()
-        text = command.text.strip()
+        text = shown_text(command.text)
         if not text:
-            self.refuse(command.id, ErrorCode.INVALID, "nothing but white space", field="text")
+            self.refuse(command.id, ErrorCode.INVALID, "nothing in it that can be seen", field="text")
             return
         left = self._room.muted_until(self._user.id, now)
         if left is not None:

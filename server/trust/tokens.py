@@ -16,8 +16,9 @@ import jwt
 from schemas.codes import Role
 from server.trust.metrics import TOKENS
 from server.trust.proofs import Identity, Proof, Proofs, digest
+from server.trust.shown_text import shown_text
 
-__all__ = ["BadKey", "BadToken", "Identity", "Tokens", "load_key"]
+__all__ = ["BadKey", "BadToken", "Identity", "Tokens", "load_key", "shown_name"]
 
 AUDIENCE = "miaodan"
 ALGORITHM = "HS256"
@@ -115,6 +116,9 @@ class Tokens:
             raise ValueError(f"a user id has 1 to {MAX_USER} characters")
         if not _is_unicode(user) or not _is_unicode(name or ""):
             raise ValueError("a user's id and name are valid Unicode")
+        shown = shown_name(name) if name else shown_name(user)
+        if not shown:
+            raise ValueError(f"nothing can be seen in the user's {'name' if name else 'id'}")
         if role is Role.GUEST:
             raise ValueError("a guest has no token")
         if room is not None and not _ROOM.fullmatch(room):
@@ -124,7 +128,7 @@ class Tokens:
         claims: dict[str, object] = {
             "aud": AUDIENCE,
             "sub": user,
-            "name": (name or user)[:MAX_NAME],
+            "name": shown,
             "role": role.value,
             "iat": now // 1000,
             "exp": (now + ttl_ms) // 1000,
@@ -175,7 +179,7 @@ class Tokens:
         expires = _seconds(claims, "exp")
         identity = Identity(
             user=_text(claims, "sub", MAX_USER),
-            name=_text(claims, "name", 10 * MAX_NAME)[:MAX_NAME] if claims.get("name") else claims["sub"],
+            name=_name(claims),
             role=_role(claims),
             room=_room(claims),
             expires_at=int(expires * 1000),
@@ -204,6 +208,20 @@ def _text(claims: dict[str, object], name: str, longest: int) -> str:
     if not _is_unicode(value):
         raise BadToken(f"the token's `{name}` is not valid Unicode")
     return value
+
+
+def _name(claims: dict[str, object]) -> str:
+    """What others see: of the name what can be seen, else of the user's id."""
+    name = shown_name(_text(claims, "name", 10 * MAX_NAME)) if claims.get("name") else ""
+    name = name or shown_text(_text(claims, "sub", MAX_USER))
+    if not name:
+        raise BadToken("nothing can be seen in the token's `name` and `sub`")
+    return name
+
+
+def shown_name(name: str) -> str:
+    """A name as others see it, at most `MAX_NAME` characters; empty where nothing in it can be seen."""
+    return shown_text(shown_text(name)[:MAX_NAME])
 
 
 def _is_unicode(text: str) -> bool:

@@ -83,7 +83,7 @@ async def test_danmaku_reaches_everybody_and_only_the_allowed(server: LiveServer
         client(server, room) as guest,
     ):
         await guest.hello()
-        said = await ann.ask("danmaku.send", text="  你好 <b>world</b>  ")
+        said = await ann.ask("danmaku.send", text="  你好\x00 <b>\u202eworld</b>\u200b \n")
         assert said["type"] == "danmaku.accepted"
         for watcher in (ann, bob, guest, control):
             heard = await watcher.wait_for("danmaku")
@@ -93,6 +93,8 @@ async def test_danmaku_reaches_everybody_and_only_the_allowed(server: LiveServer
                 "ann",
             )
         assert (await guest.ask("danmaku.send", text="hi"))["code"] == "unauthorized"
+        unseen = await ann.ask("danmaku.send", text="\u200b\x07" * 100)
+        assert (unseen["code"], unseen["field"]) == ("invalid", "text")
         assert (await bob.ask("danmaku.send", text="Bad\u200bWORD"))["code"] == "blocked_words"
         assert (await bob.ask("danmaku.send", text="   "))["field"] == "text"
         await control.ask("viewer.mute", user="ann", duration_ms=60_000, reason="loud")

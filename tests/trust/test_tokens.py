@@ -115,6 +115,21 @@ def test_a_long_name_is_cut_and_a_missing_role_is_the_least() -> None:
     assert identity.role is Role.VIEWER
 
 
+def test_of_a_name_others_see_what_can_be_seen() -> None:
+    family = "👨\u200d👩\u200d👧"
+    assert TOKENS.verify(made({"name": f"\u202eAnn\x07 {family}\n"}), NOW).name == f"Ann {family}"
+    assert TOKENS.verify(made({"name": "\u200b" * 70 + "n" * 70}), NOW).name == "n" * 64
+    assert TOKENS.verify(made({"name": "n" * 62 + family}), NOW).name == "n" * 62 + "👨"
+    assert TOKENS.verify(made({"name": "\u200b", "sub": "u1"}), NOW).name == "u1"
+    with pytest.raises(BadToken, match="`name` and `sub`"):
+        TOKENS.verify(made({"name": None, "sub": "\u200b"}), NOW)
+    signed = TOKENS.sign("u1", Role.VIEWER, now=NOW, name="A\u200bnn")
+    assert TOKENS.verify(signed, NOW).name == "Ann"
+    for user, name, wrong in (("u1", "\u2060", "name"), ("\u2060", None, "id")):
+        with pytest.raises(ValueError, match=f"seen in the user's {wrong}"):
+            TOKENS.sign(user, Role.VIEWER, now=NOW, name=name)
+
+
 def test_sign_makes_only_what_verify_takes() -> None:
     for user, role, room, ttl in (
         ("", Role.VIEWER, None, 1_000),

@@ -21,7 +21,12 @@ export interface Ping {
   client_time?: number;
 }
 
-/** Say something to the room. Reply: `danmaku.accepted`, or `error` with the reason. */
+/**
+ * Say something to the room. Reply: `danmaku.accepted`, or `error` with the reason.
+ *
+ * What nobody sees (control characters, zero-width ones, directional overrides) is taken out of `text`, and
+ * a line break becomes a space; `invalid` with `field` `text` where nothing is left.
+ */
 export interface DanmakuSend {
   type: "danmaku.send";
   /** 1 to 200 characters. */
