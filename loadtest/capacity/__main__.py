@@ -17,12 +17,16 @@ import msgspec
 from msgspec import Struct
 
 from loadtest.bench.native import ProgramFailed
+from loadtest.capacity.assumptions import Assumptions
+from loadtest.capacity.costs import Costs, costs
 from loadtest.capacity.document import NoMarkers, figures, replaced
 from loadtest.capacity.model import Model, model
 from loadtest.capacity.plot import draw
 from loadtest.capacity.points import Measured
-from loadtest.capacity.projection import CASES, Assumptions, Costs, Needs, costs, needs
+from loadtest.capacity.projection import CASES, Needs, needs, projected
 from loadtest.capacity.run import QUICK, USUAL, Size, measure
+
+OUTPUT = Path("build/capacity.json")
 
 
 class Report(Struct):
@@ -45,7 +49,9 @@ def report(measured: Measured, given: Assumptions) -> Report:
     """What follows from a measurement."""
     fitted = model(measured)
     known = costs(measured, fitted, given)
-    needed = [needs(case, known, given) for case in CASES] if known is not None else []
+    needed = []
+    if known is not None:
+        needed = [needs(case, known, given) for case in CASES if projected(case, known)]
     return Report(measured, fitted, known, given, needed)
 
 
@@ -70,7 +76,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--orders-seconds", type=float, help="length of an open loop of orders (8)")
     parser.add_argument("--repeat", type=int, help="windows of each rate of danmaku (2)")
     parser.add_argument(
-        "--output", type=Path, default=Path("build/capacity.json"), help="where the JSON goes"
+        "--output", type=Path, help="where the JSON goes (build/capacity.json; with --from nowhere)"
     )
     parser.add_argument("--images", type=Path, default=Path("build"), help="folder of the plots")
     parser.add_argument("--document", type=Path, help="rewrite the figures between this document's markers")
@@ -88,7 +94,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"--assume takes NAME=VALUE, a name of the table of assumptions: {error}")
     if not all(number is None or math.isfinite(number) for number in given):
         parser.error("sizes and seconds are finite numbers")
-    if options.output.is_dir() or (options.images.exists() and not options.images.is_dir()):
+    if options.output is None and options.source is None:
+        options.output = OUTPUT
+    misplaced = options.output is not None and options.output.is_dir()
+    if misplaced or (options.images.exists() and not options.images.is_dir()):
         parser.error("--output is a file, --images a folder")
     if options.document is not None:
         _check_document(parser, options.document)
@@ -144,12 +153,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(f"nothing could be measured: {error}")
         return 1
     found = report(measured, options.assumptions)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
-    written = [options.output]
+    written: list[Path] = []
+    if options.output is not None:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+        written.append(options.output)
     text = figures(measured, found.model, found.costs, found.assumptions, found.needs)
     if not measured.trusted and not measured.held:
-        _say(f"nothing usable was measured, see {options.output}")
+        _say(f"nothing usable was measured, see {options.output or options.source}")
         return 1
     try:
         written += draw(measured, found.model, options.images)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from loadtest.capacity.assumptions import Assumptions, listed
+from loadtest.capacity.costs import Costs
 from loadtest.capacity.fit import Coefficient, Fit
 from loadtest.capacity.model import Model
 from loadtest.capacity.plot import FANOUT, ORDERS
 from loadtest.capacity.points import FanoutPoint, Measured, OrdersPoint
-from loadtest.capacity.projection import Assumptions, Costs, Needs, listed, sku_limit
+from loadtest.capacity.projection import CASES, Needs, projected, sku_limit
 
 BEGIN, END = "<!-- capacity:begin -->", "<!-- capacity:end -->"
 FEW_DIGITS = 3
@@ -100,6 +102,11 @@ def _purchase(known: Costs | None, given: Assumptions, needed: Sequence[Needs]) 
         )
         for one in needed
     ]
+    rows += [
+        (f"**{case.name}**", *(["-"] * 6), "**not projected**, see below")
+        for case in CASES
+        if not projected(case, known)
+    ]
     return [
         _table("lrrrrlrl", heading, rows),
         "\n".join(_sentences(known, given, needed)),
@@ -107,7 +114,8 @@ def _purchase(known: Costs | None, given: Assumptions, needed: Sequence[Needs]) 
 
 
 def _machines(one: Needs) -> list[str]:
-    return [f"{one.gateways:,}", f"{one.gateway_nodes:,}", f"{one.node_bytes / 2**30:.1f} GiB"]
+    memory = "not known" if one.node_bytes is None else f"{one.node_bytes / 2**30:.1f} GiB"
+    return [f"{one.gateways:,}", f"{one.gateway_nodes:,}", memory]
 
 
 def _stores(one: Needs, given: Assumptions) -> str:
@@ -130,6 +138,16 @@ def _sentences(known: Costs, given: Assumptions, needed: Sequence[Needs]) -> lis
         if one.obstacles:
             said = f"**it cannot be had as it is**: {'; '.join(one.obstacles)}"
         lines.append(f"- {one.case.name}: {said}.")
+    if known.untold:
+        lines.append(
+            f"- **Nothing with viewers is projected**: {'; '.join(known.untold)}. Measure rooms of at least "
+            "two sizes at two rates of danmaku (`--viewers 500,5000 --danmaku 5,20`)."
+        )
+    elif known.taken:
+        lines.append(
+            "- Taken as they came out, though nothing says how far they may be off: "
+            f"{'; '.join(known.taken)}."
+        )
     if not known.promise_kept:
         lines.append(
             f"- **No room was measured within p99 {given.p99_ms:g} ms**: the processes above are sized "
@@ -224,7 +242,7 @@ def _model(model: Model) -> list[str]:
     how_well = [
         (
             fit.name,
-            f"{fit.r_squared:.4f}",
+            "-" if fit.r_squared is None else f"{fit.r_squared:.4f}",
             f"{digits(fit.worst)} {fit.unit}",
             f"{fit.worst / fit.middle:.0%}" if fit.middle else "-",
             "; ".join(fit.doubts) or "-",
@@ -237,8 +255,11 @@ def _model(model: Model) -> list[str]:
 
 def _coefficient(fit: Fit, one: Coefficient) -> list[str]:
     factor, unit = _SCALES.get(one.unit, (1.0, one.unit))
-    value, least, most = (digits(number * factor) for number in (one.value, one.least, one.most))
-    return [fit.name, f"`{one.name}`", unit, value, f"{least} to {most}"]
+    value = "-" if one.value is None else digits(one.value * factor)
+    told = one.why
+    if one.least is not None and one.most is not None:
+        told = f"{digits(one.least * factor)} to {digits(one.most * factor)}"
+    return [fit.name, f"`{one.name}`", unit, value, told]
 
 
 def _assumptions(given: Assumptions) -> list[str]:

@@ -7,7 +7,7 @@ Squares Problems, chapter 23: the conditions of Kuhn and Tucker hold on its set 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import combinations
 from math import sqrt
 
@@ -17,16 +17,22 @@ GOOD_R_SQUARED = 0.95
 GOOD_RESIDUAL = 0.25
 DEPENDENT = 1e-9
 """Of a column's length: what is left of it beside the others is rounding."""
+TOO_FEW = "too few distinct sizes or rates"
 
 
 class Coefficient(Struct):
-    """`least` and `most`: over the fits with one group of points left out at a time."""
+    """`least` and `most`: over the fits with one group of points left out at a time.
+
+    `value` is None where the points cannot tell it, `least` and `most` where fits with points left out
+    cannot; `why` says so in words.
+    """
 
     name: str
     unit: str
-    value: float
-    least: float
-    most: float
+    value: float | None
+    least: float | None
+    most: float | None
+    why: str = ""
 
 
 class Fit(Struct):
@@ -35,13 +41,23 @@ class Fit(Struct):
     name: str
     unit: str
     coefficients: list[Coefficient]
-    r_squared: float
+    r_squared: float | None
+    """None where everything that was measured is the same."""
     residuals: list[float]
     middle: float
     """Mean of what was measured: residuals are large or small beside it."""
 
     def __getitem__(self, name: str) -> float:
-        return next(one.value for one in self.coefficients if one.name == name)
+        """Raises ValueError where it cannot be told."""
+        found = next(one for one in self.coefficients if one.name == name)
+        if found.value is None:
+            raise ValueError(f"{name} {found.why}")
+        return found.value
+
+    @property
+    def whole(self) -> bool:
+        """Every coefficient can be told: there is a line to draw."""
+        return all(one.value is not None for one in self.coefficients)
 
     @property
     def worst(self) -> float:
@@ -52,12 +68,15 @@ class Fit(Struct):
     def doubts(self) -> list[str]:
         """Where the fit is bad; empty when it is not."""
         found = []
-        if self.r_squared < GOOD_R_SQUARED:
+        if self.r_squared is not None and self.r_squared < GOOD_R_SQUARED:
             found.append(f"R² is {self.r_squared:.3f}, under {GOOD_R_SQUARED}")
         if self.middle > 0 and self.worst > GOOD_RESIDUAL * self.middle:
             found.append(f"the worst point lies {self.worst / self.middle:.0%} of the mean away")
+        found += [f"{one.name} {one.why}" for one in self.coefficients if one.value is None]
         found += [
-            f"{one.name} cannot be told from 0" for one in self.coefficients if one.value > 0 >= one.least
+            f"{one.name} cannot be told from 0"
+            for one in self.coefficients
+            if one.value and one.least is not None and one.least <= 0
         ]
         found += [f"{one.name} came out as 0" for one in self.coefficients if one.value == 0]
         return found
@@ -136,29 +155,82 @@ def fit(
     rows: Sequence[Sequence[float]],
     goal: Sequence[float],
     groups: Sequence[int] | None = None,
+    settings: Sequence[Hashable] | None = None,
 ) -> Fit:
     """`columns`: name and unit of each coefficient. `groups` says which points are left out together for a
-    coefficient's range (those of one server); each point is its own group when None."""
+    coefficient's range (those of one server); each point is its own group when None. Points of the same
+    `settings` were asked for the same: what differs between them is noise, and tells no coefficient."""
     solution = non_negative(rows, goal)
     left = residuals(rows, goal, solution)
     middle = sum(goal) / len(goal)
     total = sum((value - middle) ** 2 for value in goal)
-    r_squared = 1.0 - sum(one * one for one in left) / total if total else 1.0
+    r_squared = 1.0 - sum(one * one for one in left) / total if total else None
     owner = list(range(len(rows))) if groups is None else list(groups)
-    others = []
+    asked = list(range(len(rows))) if settings is None else list(settings)
+    partners = _partners(rows, asked)
+    others: list[list[float | None]] = []
     for group in sorted(set(owner)):
         kept = [index for index, one in enumerate(owner) if one != group]
-        if len(kept) >= len(columns):
-            others.append(non_negative([rows[index] for index in kept], [goal[index] for index in kept]))
-    every = [solution, *others]
+        if kept:
+            some = [rows[index] for index in kept]
+            found = non_negative(some, [goal[index] for index in kept])
+            mixed = _partners(some, [asked[index] for index in kept])
+            others.append([None if mixed[index] else value for index, value in enumerate(found)])
     coefficients = [
-        Coefficient(
+        _coefficient(
             label,
             per,
-            solution[index],
-            min(one[index] for one in every),
-            max(one[index] for one in every),
+            None if partners[index] else solution[index],
+            [value for one in others if (value := one[index]) is not None],
+            [columns[other][0] for other in partners[index]],
         )
         for index, (label, per) in enumerate(columns)
     ]
     return Fit(name, unit, coefficients, r_squared, left, middle)
+
+
+def _coefficient(
+    name: str, unit: str, value: float | None, others: Sequence[float], partners: Sequence[str]
+) -> Coefficient:
+    """`others`: what it is in the fits with points left out; `partners`: what it cannot be told from."""
+    if value is None:
+        named = " and ".join(f"`{partner}`" for partner in partners if partner != name)
+        beside = f" from {named}" if named else ""
+        return Coefficient(name, unit, None, None, None, f"cannot be told{beside}: {TOO_FEW}")
+    if not others:
+        return Coefficient(name, unit, value, None, None, f"not known: {TOO_FEW}")
+    least, most = min(value, *others), max(value, *others)
+    if least == most == 0:
+        return Coefficient(name, unit, value, None, None, "not known: 0, the least allowed, in every fit")
+    return Coefficient(name, unit, value, least, most)
+
+
+def _partners(rows: Sequence[Sequence[float]], settings: Sequence[Hashable]) -> list[list[int]]:
+    """For each column the columns that are mixed up with it, itself among them; none for one that the
+    settings tell from all others."""
+    asked: dict[Hashable, list[Sequence[float]]] = {}
+    for setting, row in zip(settings, rows, strict=True):
+        asked.setdefault(setting, []).append(row)
+    middle = [[sum(column) / len(found) for column in zip(*found, strict=True)] for found in asked.values()]
+    columns = [list(column) for column in zip(*middle, strict=True)]
+    mixed = [index for index in range(len(columns)) if _mixed(columns, index)]
+    return [mixed if index in mixed else [] for index in range(len(columns))]
+
+
+def _mixed(columns: list[list[float]], index: int) -> bool:
+    """Whether the column is a sum of shares of the others."""
+    rest, straight = list(columns[index]), list[list[float]]()
+    for other in [one for at, one in enumerate(columns) if at != index]:
+        left, length = _across(other, straight), _length(other)
+        if _length(left) > DEPENDENT * length:
+            straight.append([one / _length(left) for one in left])
+    return _length(_across(rest, straight)) <= DEPENDENT * _length(rest)
+
+
+def _across(column: Sequence[float], straight: Sequence[Sequence[float]]) -> list[float]:
+    """What of a column is in none of these, each of length 1 and at right angles to the others."""
+    rest = list(column)
+    for other in straight:
+        share = _dot(other, rest)
+        rest = [one - share * two for one, two in zip(rest, other, strict=True)]
+    return rest

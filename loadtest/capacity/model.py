@@ -41,6 +41,7 @@ def model(measured: Measured) -> Model:
     made = Model()
     if len(points) >= FEWEST:
         owner = [one.viewers for one in points]
+        asked = [(one.viewers, one.danmaku) for one in points]
         made.gateway = fit(
             "gateway",
             "cores",
@@ -53,6 +54,7 @@ def model(measured: Measured) -> Model:
             [[1.0, one.viewers, one.frames_per_second, one.danmaku] for one in points],
             [one.gateway_cores for one in points],
             owner,
+            asked,
         )
         made.resident = fit(
             "resident memory",
@@ -61,6 +63,7 @@ def model(measured: Measured) -> Model:
             [[1.0, one.viewers] for one in points],
             [float(one.resident_bytes) for one in points],
             owner,
+            asked,
         )
         made.traffic = fit(
             "bytes out",
@@ -69,6 +72,7 @@ def model(measured: Measured) -> Model:
             [[one.frames_per_second, _shown(one)] for one in points],
             [one.bytes_per_second for one in points],
             owner,
+            asked,
         )
     if len(measured.held) >= FEWEST:
         made.orders_gateway = _per_order(measured, "gateway")
@@ -90,4 +94,5 @@ def _per_order(measured: Measured, process: str) -> Fit:
         [("rest", "cores at rest"), ("order", "core seconds per order")],
         [[one.elapsed_s, float(one.accepted)] for one in held],
         [float(getattr(one, f"{process}_cpu_s")) for one in held],
+        settings=[one.per_second for one in held],
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from loadtest.capacity.fit import Fit
 from loadtest.capacity.model import Model
 from loadtest.capacity.points import FanoutPoint, Measured, OrdersPoint
 
@@ -75,8 +76,8 @@ def _fanout(measured: Measured, model: Model) -> Figure:
         label = f"{rate:,} danmaku/s" if rate else "at rest"
         used = [one.gateway_cores for one in points]
         cores.plot([one.viewers for one in points], used, "o", color=tone, label=label)
-        if model.gateway is not None:
-            fitted = [_cores(model, points, size) for size in sizes]
+        if model.gateway is not None and model.gateway.whole:
+            fitted = [_cores(model.gateway, points, size) for size in sizes]
             cores.plot(sizes, fitted, "-", linewidth=1, color=tone)
         middle = [_middle(points, size, "bytes_per_second") * 8 / 1e6 for size in sizes]
         traffic.plot(sizes, middle, "o-", linewidth=1, color=tone, label=label)
@@ -85,8 +86,7 @@ def _fanout(measured: Measured, model: Model) -> Figure:
             latency.plot(sizes, late, "o-", linewidth=1, color=tone, label=label)
     _cross(cores, [(one.viewers, one.gateway_cores) for one in measured.fanout if one.marks])
     _cross(latency, [(one.viewers, one.p99_ms) for one in measured.fanout if one.marks])
-    r_squared = f", R² {model.gateway.r_squared:.3f}" if model.gateway is not None else ""
-    cores.set(title=f"Gateway CPU (lines: the model{r_squared})", xlabel="viewers", ylabel="cores")
+    cores.set(title=f"Gateway CPU{_lines(model.gateway)}", xlabel="viewers", ylabel="cores")
     latency.axhline(PROMISE_MS, color="tab:red", linestyle="--", linewidth=1, label="promised: 80 ms")
     latency.set(title="Publish to receive, p99", xlabel="viewers", ylabel="ms", yscale="log")
     latency.yaxis.set_major_formatter("{x:,g}")
@@ -95,11 +95,14 @@ def _fanout(measured: Measured, model: Model) -> Figure:
     return _finish(figure, places)
 
 
-def _cores(model: Model, points: list[FanoutPoint], viewers: int) -> float:
+def _lines(fit: Fit | None) -> str:
+    if fit is None or not fit.whole:
+        return ""
+    return " (lines: the model)" if fit.r_squared is None else f" (lines: the model, R² {fit.r_squared:.3f})"
+
+
+def _cores(fit: Fit, points: list[FanoutPoint], viewers: int) -> float:
     """The model at the frames that were measured there."""
-    fit = model.gateway
-    if fit is None:
-        raise ValueError("no model")
     frames = _middle(points, viewers, "frames_per_second")
     return fit["a"] + fit["b"] * viewers + fit["c"] * frames + fit["d"] * points[0].danmaku
 
@@ -112,9 +115,9 @@ def _memory(axes: Axes, measured: Measured, model: Model) -> None:
     sizes = [one.viewers for one in measured.fanout]
     resident = [one.resident_bytes / 2**20 for one in measured.fanout]
     axes.plot(sizes, resident, "o", color=TONES[0], label="measured, all rates")
-    if (fit := model.resident) is not None:
+    if (fit := model.resident) is not None and fit.whole:
         ends = [0, max(sizes)]
-        label = f"{fit['m0'] / 2**20:.0f} MiB + {fit['m1'] / 1024:.1f} KiB x viewers (R² {fit.r_squared:.3f})"
+        label = f"{fit['m0'] / 2**20:.0f} MiB + {fit['m1'] / 1024:.1f} KiB x viewers"
         line = [(fit["m0"] + fit["m1"] * size) / 2**20 for size in ends]
         axes.plot(ends, line, "-", linewidth=1, color=TONES[1], label=label)
     axes.set(title="Gateway memory, resident", xlabel="viewers", ylabel="MiB")
@@ -152,7 +155,7 @@ def _orders(measured: Measured, model: Model) -> Figure:
         used = [_cpu(one, process) / one.elapsed_s for one in points]
         cores.plot(rates, used, "o", color=tone, label=name)
         cost.plot(rates, [one.cpu_us(process) for one in points], "o-", color=tone, label=name)
-        if fit is not None:
+        if fit is not None and fit.whole:
             fitted = [fit["rest"] + fit["order"] * one.accepted / one.elapsed_s for one in points]
             cores.plot(rates, fitted, "-", linewidth=1, color=tone)
     cores.set(title="CPU, until the ledger had all (lines: the model)", xlabel="orders/s", ylabel="cores")

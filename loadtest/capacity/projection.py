@@ -7,145 +7,12 @@ Several stores are several deployments ("cells") with rooms of their own: a serv
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import ceil, floor, inf
-from statistics import median
-from typing import Annotated, get_type_hints
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from loadtest.capacity.model import Model
-from loadtest.capacity.points import RELAY, Measured
-
-
-def _meta(unit: str, why: str) -> Meta:
-    return Meta(description=why, extra={"unit": unit})
-
-
-class Assumptions(Struct, frozen=True, kw_only=True):
-    """Everything the projection takes for granted; `listed` says each with its unit and why."""
-
-    gateway_utilisation: Annotated[
-        float, _meta("of a core", "room for joins, a lost node and an uneven balancer")
-    ] = 0.6
-    store_utilisation: Annotated[
-        float, _meta("of the store's one thread", "it waits for fsync, and waiting grows fast beyond this")
-    ] = 0.6
-    backoffice_utilisation: Annotated[
-        float, _meta("of a core", "it may be late by a second, so it may be fuller than a gateway")
-    ] = 0.7
-    nic_utilisation: Annotated[float, _meta("of the network card", "traffic comes in bursts of a tick")] = 0.6
-    machine_factor: Annotated[
-        float, _meta("bought core / measured core", "set it when the cores you buy are faster or slower")
-    ] = 1.0
-    tls_factor: Annotated[
-        float,
-        _meta(
-            "x CPU of frames, viewers, joins, orders",
-            "TLS in the gateway; not measured here (1.0 with TLS before it)",
-        ),
-    ] = 1.4
-    p99_ms: Annotated[float, _meta("ms", "the promise: publish to receive, 99 of 100")] = 80.0
-    tick_ms: Annotated[float, _meta("ms", "`fanout.tick_ms`; what waits for the next tick waits so long")] = (
-        50.0
-    )
-    frames_per_viewer: Annotated[float, _meta("frames/s", "a lively room flushes on every tick")] = 20.0
-    danmaku_said: Annotated[
-        float, _meta("danmaku/s per viewer", "each viewer says something every eight minutes")
-    ] = 0.002
-    danmaku_shown: Annotated[
-        float, _meta("danmaku/s", "one a tick, more nobody reads: `fanout.chat_budget = 1`")
-    ] = 20.0
-    distant_share: Annotated[
-        float,
-        _meta(
-            "of d", "of a danmaku's cost, what it costs gateways it was not said at; one gateway was measured"
-        ),
-    ] = 0.5
-    publish_ms: Annotated[float, _meta("ms", "a gateway bundles a room's danmaku for so long")] = 10.0
-    presence_s: Annotated[
-        float, _meta("s", "`rooms.presence_ms`: so often each gateway tells each room who watches")
-    ] = 1.0
-    packet_bytes: Annotated[
-        float, _meta("bytes per frame", "Ethernet, IP, TCP and TLS record; loopback has none of it")
-    ] = 95.0
-    cores_per_node: Annotated[int, _meta("cores", "a common size; 4 of 16 are for kernel and network")] = 16
-    gateways_per_node: Annotated[int, _meta("processes", "one core each")] = 12
-    nic_gbit: Annotated[float, _meta("Gbit/s per node", "a common size")] = 10.0
-    spare_nodes: Annotated[int, _meta("nodes per cell", "one may die or be drained")] = 1
-    replicas: Annotated[int, _meta("copies of each store", "a machine to go on with; it takes no load")] = 1
-
-
-def listed(assumptions: Assumptions) -> Iterator[tuple[str, float, str, str]]:
-    """Name, value, unit, why."""
-    for name, hint in get_type_hints(Assumptions, include_extras=True).items():
-        (meta,) = hint.__metadata__
-        yield name, getattr(assumptions, name), meta.extra["unit"], meta.description
-
-
-class Costs(Struct, frozen=True, kw_only=True):
-    """What the projection takes from the measurement. CPU in core seconds; memory and traffic in bytes."""
-
-    rest: float
-    viewer: float
-    frame: float
-    danmaku: float
-    process_bytes: float
-    viewer_bytes: float
-    frame_bytes: float
-    danmaku_bytes: float
-    orders_held: int
-    """The highest rate held: what an order costs is taken there. It falls with the rate, as batches grow, and
-    not on a line; so at more it is no more."""
-    order_gateway: float
-    order_store: float
-    order_backoffice: float
-    delivery: float
-    """The store's, per gateway a publish goes to."""
-    join: float
-    most_viewers: int
-    """The largest room measured in one process within the promise, or at all when none was."""
-    promise_kept: bool
-    """Whether one was."""
-
-
-def costs(measured: Measured, model: Model, given: Assumptions) -> Costs | None:
-    """None where a part of the measurement is missing."""
-    relay = measured.ceiling(RELAY)
-    gateway, resident, traffic = model.gateway, model.resident, model.traffic
-    if not (gateway and resident and traffic and relay and measured.joins and measured.held):
-        return None
-    fullest = max(measured.held, key=lambda one: one.per_second)
-    within = _within(measured, given)
-    return Costs(
-        rest=gateway["a"],
-        viewer=gateway["b"],
-        frame=gateway["c"],
-        danmaku=gateway["d"],
-        process_bytes=resident["m0"],
-        viewer_bytes=resident["m1"],
-        frame_bytes=traffic["f"],
-        danmaku_bytes=traffic["e"],
-        order_gateway=fullest.cpu_us("gateway") / 1e6,
-        order_store=fullest.cpu_us("store") / 1e6,
-        order_backoffice=fullest.cpu_us("backoffice") / 1e6,
-        orders_held=fullest.per_second,
-        delivery=relay.store_us / 1e6,
-        join=max(measured.joins, key=lambda one: one.joins).cpu_us / 1e6,
-        most_viewers=max(within or [one.viewers for one in measured.trusted]),
-        promise_kept=bool(within),
-    )
-
-
-def _within(measured: Measured, given: Assumptions) -> list[int]:
-    """Sizes of rooms in which the promise was kept: the median of the windows with danmaku, no more of them
-    than are shown to a viewer."""
-    found: dict[int, list[float]] = {}
-    for one in measured.trusted:
-        if 0 < one.danmaku <= given.danmaku_shown:
-            found.setdefault(one.viewers, []).append(one.p99_ms)
-    return [viewers for viewers, late in found.items() if median(late) <= given.p99_ms]
-
+from loadtest.capacity.assumptions import Assumptions
+from loadtest.capacity.costs import Costs, GatewayCosts
 
 _FLUSH = "a flush"
 
@@ -189,8 +56,9 @@ class Needs(Struct, kw_only=True):
     gateway_nodes: int
     viewers_per_gateway: int
     bound_by: str
-    gateway_bytes: float
-    node_bytes: float
+    gateway_bytes: float | None
+    node_bytes: float | None
+    """None where what a process takes by itself could not be told."""
     gbit: float
     stores: int
     store_load: float
@@ -208,14 +76,14 @@ def sku_limit(known: Costs, given: Assumptions) -> float:
     return given.store_utilisation / per_order if per_order else inf
 
 
-def _room_for(known: Costs, given: Assumptions, heard: float) -> tuple[int, str]:
+def _room_for(one: GatewayCosts, known: Costs, given: Assumptions, heard: float) -> tuple[int, str]:
     """Viewers of one gateway that hears `heard` danmaku a second, and what bounds them."""
     faster = given.machine_factor
-    frame = given.tls_factor * known.frame / faster
-    distant = given.distant_share * known.danmaku / faster
-    own = given.danmaku_said * (known.danmaku / faster - distant)
-    each = given.tls_factor * known.viewer / faster + frame * given.frames_per_viewer + own
-    left = given.gateway_utilisation - known.rest / faster - distant * heard
+    frame = given.tls_factor * one.frame / faster
+    distant = given.distant_share * one.danmaku / faster
+    own = given.danmaku_said * (one.danmaku / faster - distant)
+    each = given.tls_factor * one.viewer / faster + frame * given.frames_per_viewer + own
+    left = given.gateway_utilisation - one.rest / faster - distant * heard
     bounds = {
         f"CPU at {given.gateway_utilisation:.0%}": left / each if each else inf,
         f"{_FLUSH} within p99 {given.p99_ms:g} ms": max(0.0, given.p99_ms - given.tick_ms) / 1000 / frame
@@ -223,12 +91,20 @@ def _room_for(known: Costs, given: Assumptions, heard: float) -> tuple[int, str]
         else inf,
         "most measured in one process": float(known.most_viewers),
     }
-    name = min(bounds, key=lambda one: bounds[one])
+    name = min(bounds, key=lambda bound: bounds[bound])
     return max(0, floor(bounds[name])), name
 
 
+def projected(case: Case, known: Costs) -> bool:
+    """Whether all that it hangs on could be told."""
+    return known.gateway is not None or not case.viewers
+
+
 def needs(case: Case, known: Costs, given: Assumptions) -> Needs:
-    """In as few cells as the stores allow; a room is never divided between cells."""
+    """In as few cells as the stores allow; a room is never divided between cells. Raises ValueError for one
+    that is not `projected`."""
+    if not projected(case, known):
+        raise ValueError("; ".join(known.untold))
     found = _in_cells(case, 1, known, given)
     cells = 1
     while (found.store_load > given.store_utilisation or found.obstacles) and cells < case.rooms:
@@ -253,7 +129,8 @@ def _in_cells(case: Case, cells: int, known: Costs, given: Assumptions) -> Needs
     viewers, orders = case.viewers * share, case.orders_per_second * share
     faster, obstacles = given.machine_factor, []
     heard = given.danmaku_said * viewers
-    room_for, bound = _room_for(known, given, heard)
+    gateway = known.gateway
+    room_for, bound = (1, "orders") if gateway is None else _room_for(gateway, known, given, heard)
     if not room_for and case.viewers:
         full = f"{heard:,.0f} danmaku/s alone fill a gateway, whatever it has of viewers"
         late = f"a tick of {given.tick_ms:g} ms leaves no time for {bound}"
@@ -263,15 +140,17 @@ def _in_cells(case: Case, cells: int, known: Costs, given: Assumptions) -> Needs
     by_orders = orders * known.order_gateway * given.tls_factor / faster / given.gateway_utilisation
     gateways = max(1, ceil(by_viewers + by_orders))
     seen = min(given.danmaku_shown, heard / rooms)
-    frame_bytes = known.frame_bytes + given.packet_bytes
-    bytes_out = viewers * (frame_bytes * given.frames_per_viewer + known.danmaku_bytes * seen)
+    each = viewers / gateways
+    bytes_out, gateway_bytes = 0.0, None
+    if gateway is not None:
+        frame_bytes = gateway.frame_bytes + given.packet_bytes
+        bytes_out = viewers * (frame_bytes * given.frames_per_viewer + gateway.danmaku_bytes * seen)
+        gateway_bytes = gateway.process_bytes + gateway.viewer_bytes * each
     gbit = bytes_out * 8 / 1e9
     nodes = ceil(max(gateways / given.gateways_per_node, gbit / (given.nic_gbit * given.nic_utilisation)))
     publishes = rooms * min(heard / rooms, gateways * 1000 / given.publish_ms)
     publishes += rooms * gateways / given.presence_s if viewers else 0.0
     relay = publishes * gateways * known.delivery / faster
-    each = viewers / gateways
-    gateway_bytes = known.process_bytes + known.viewer_bytes * each
     offices = max(1, ceil(orders * known.order_backoffice / faster / given.backoffice_utilisation))
     all_nodes = cells * (nodes + given.spare_nodes)
     return Needs(
@@ -282,7 +161,7 @@ def _in_cells(case: Case, cells: int, known: Costs, given: Assumptions) -> Needs
         viewers_per_gateway=round(each),
         bound_by=bound if case.viewers else "orders",
         gateway_bytes=gateway_bytes,
-        node_bytes=gateway_bytes * min(gateways, given.gateways_per_node),
+        node_bytes=gateway_bytes and gateway_bytes * min(gateways, given.gateways_per_node),
         gbit=gbit * cells,
         stores=cells * (1 + given.replicas),
         store_load=relay + orders * known.order_store / faster,

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from loadtest.capacity.__main__ import report
+from loadtest.capacity.assumptions import Assumptions
 from loadtest.capacity.document import BEGIN, END, NoMarkers, digits, figures, replaced
 from loadtest.capacity.plot import FANOUT, ORDERS, draw
 from loadtest.capacity.points import Measured
-from loadtest.capacity.projection import CASES, Assumptions
+from loadtest.capacity.projection import CASES
 from tests.loadtest_capacity.synthetic import fanout_point, measured, orders_point
 
 ROOT = Path(__file__).parents[2]
@@ -74,6 +75,32 @@ def test_what_cannot_be_trusted_and_what_failed_is_said() -> None:
     assert "**left out**: fan-out, 20,000 viewers: no more files" in said
 
 
+def test_what_one_size_cannot_tell_is_said_and_not_projected() -> None:
+    found = measured()
+    found.fanout = [one for one in found.fanout if one.viewers == 2_000]
+    said = text(found)
+    why = "too few distinct sizes or rates"
+    assert f"| gateway | `b` | millionths of a core per viewer | - | cannot be told from `a`: {why} |" in said
+    assert f"| gateway | `c` | µs of CPU per frame | 4.00 | not known: {why} |" in said
+    assert said.count("**not projected**, see below") == sum(case.viewers > 0 for case in CASES)
+    assert "**Nothing with viewers is projected**: `a` cannot be told from `b`" in said
+    assert "The hard limit of one hot SKU: **13,296 orders/s**" in said
+    for table in re.findall(r"(?:^\|.*\n?)+", said, re.MULTILINE):
+        assert len({row.count("|") for row in table.strip().splitlines()}) == 1, table
+    for least, most in re.findall(r"\| ([\d.,]+) to ([\d.,]+) \|$", said, re.MULTILINE):
+        assert least != most or float(least.replace(",", "")) > 0
+
+
+def test_two_sizes_are_projected_and_what_is_taken_is_named() -> None:
+    found = measured()
+    found.fanout = [one for one in found.fanout if one.viewers != 2_000]
+    said = text(found)
+    assert "not projected" not in said
+    assert (
+        "- Taken as they came out, though nothing says how far they may be off: `a` (range not known" in said
+    )
+
+
 def test_a_measurement_of_nothing_is_still_a_page() -> None:
     said = text(Measured(machine={}, options={}, started_at="now"))
     assert "Too little could be measured" in said
@@ -106,6 +133,9 @@ def test_the_pictures_are_small_pngs(tmp_path: Path) -> None:
         data = path.read_bytes()
         assert data[:8] == b"\x89PNG\r\n\x1a\n"
         assert len(data) <= 150_000
+    few = measured()
+    few.fanout = [one for one in few.fanout if one.viewers == 2_000]
+    assert len(draw(few, report(few, Assumptions()).model, tmp_path / "few")) == 2
     assert draw(Measured(machine={}, options={}, started_at="now"), made.model, tmp_path) == []
 
 

@@ -51,6 +51,7 @@ def test_what_would_be_negative_is_zero_and_said() -> None:
     assert falling["a"] == pytest.approx(2.0)
     assert falling["b"] == 0.0
     assert any("b came out as 0" in doubt for doubt in falling.doubts)
+    assert falling.coefficients[1].least is None and "least allowed" in falling.coefficients[1].why
     assert any("R²" in doubt for doubt in falling.doubts)
 
 
@@ -63,11 +64,18 @@ def test_a_good_line_has_no_doubts_and_a_range_around_it() -> None:
         "t", "s", [("a", "s"), ("b", "s each")], [[1, x] for x in range(6)], [5.0, 7, 9.1, 11, 12.9, 15]
     )
     assert line.doubts == []
-    assert line.r_squared > 0.999
+    assert line.r_squared is not None and line.r_squared > 0.999
     assert line.worst < 0.2
     for one in line.coefficients:
+        assert one.least is not None and one.value is not None and one.most is not None
         assert one.least <= one.value <= one.most
-    assert line.coefficients[1].most < 2.2
+        assert one.why == ""
+        assert one.most < 6.0
+
+
+def test_what_is_the_same_everywhere_has_no_r_squared() -> None:
+    flat = fit("t", "s", [("a", "s")], [[1], [1], [1]], [2.0, 2.0, 2.0])
+    assert flat.r_squared is None and flat.doubts == []
 
 
 def test_one_point_far_away_is_said() -> None:

@@ -8,18 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loadtest.capacity.assumptions import Assumptions, listed
+from loadtest.capacity.costs import Costs, GatewayCosts, costs
 from loadtest.capacity.model import model
-from loadtest.capacity.projection import (
-    CASES,
-    MILLION_A_MINUTE,
-    Assumptions,
-    Case,
-    Costs,
-    costs,
-    listed,
-    needs,
-    sku_limit,
-)
+from loadtest.capacity.projection import CASES, MILLION_A_MINUTE, Case, needs, projected, sku_limit
 from tests.depth import rounds
 from tests.loadtest_capacity.synthetic import STORE, measured
 
@@ -29,8 +21,11 @@ USUAL = Assumptions()
 def known(**changes: Any) -> Costs:
     found = measured()
     taken = costs(found, model(found), USUAL)
-    assert taken is not None
-    return msgspec.structs.replace(taken, **changes)
+    assert taken is not None and taken.gateway is not None
+    own = {name: value for name, value in changes.items() if name in GatewayCosts.__struct_fields__}
+    rest = {name: value for name, value in changes.items() if name not in own}
+    gateway = msgspec.structs.replace(taken.gateway, **own)
+    return msgspec.structs.replace(taken, gateway=gateway, **rest)
 
 
 def assume(**changes: float) -> Assumptions:
@@ -66,6 +61,35 @@ def test_a_part_that_was_not_measured_leaves_no_projection() -> None:
         found = measured()
         setattr(found, part, [])
         assert costs(found, model(found), USUAL) is None
+
+
+def test_of_one_size_of_room_only_what_has_no_viewers_is_projected() -> None:
+    found = measured()
+    found.fanout = [one for one in found.fanout if one.viewers == 2_000]
+    taken = costs(found, model(found), USUAL)
+    assert taken is not None and taken.gateway is None
+    assert [text.partition(":")[0] for text in taken.untold] == [
+        "`a` cannot be told from `b`",
+        "`b` cannot be told from `a`",
+        "`m0` cannot be told from `m1`",
+        "`m1` cannot be told from `m0`",
+    ]
+    assert [projected(case, taken) for case in CASES] == [case.viewers == 0 for case in CASES]
+    one = needs(Case(name="t", rooms=100, orders_per_second=MILLION_A_MINUTE), taken, USUAL)
+    same = needs(Case(name="t", rooms=100, orders_per_second=MILLION_A_MINUTE), known(), USUAL)
+    assert (one.gateways, one.stores, one.backoffices) == (same.gateways, same.stores, same.backoffices)
+    assert (one.gateway_bytes, one.node_bytes) == (None, None)
+    with pytest.raises(ValueError, match="cannot be told"):
+        needs(Case(name="t", viewers=1), taken, USUAL)
+
+
+def test_what_is_taken_without_a_range_is_named() -> None:
+    found = measured()
+    found.fanout = [one for one in found.fanout if one.viewers != 2_000]
+    taken = costs(found, model(found), USUAL)
+    assert taken is not None and taken.gateway is not None and taken.untold == []
+    assert [text.partition(" ")[0] for text in taken.taken] == ["`a`", "`b`", "`m0`", "`m1`"]
+    assert known().taken == []
 
 
 def test_a_gateway_is_never_thought_larger_than_measured() -> None:

@@ -13,9 +13,10 @@ from loadtest.bench.plan import Plan
 from loadtest.bench.prepare import Programs
 from loadtest.capacity import fanout, run
 from loadtest.capacity.__main__ import Report, main, report
+from loadtest.capacity.assumptions import Assumptions
 from loadtest.capacity.document import BEGIN, END
 from loadtest.capacity.points import ONE_SKU, RELAY, SCRIPT, FanoutPoint, JoinPoint, Measured
-from loadtest.capacity.projection import CASES, Assumptions
+from loadtest.capacity.projection import CASES
 from tests.loadtest_capacity.synthetic import measured
 
 
@@ -60,6 +61,32 @@ def test_a_measurement_can_be_taken_again_under_other_assumptions(
     assert (again.assumptions.tls_factor, again.assumptions.gateways_per_node) == (1.0, 15)
     assert len(again.needs) == len(CASES)
     assert "`tls_factor` | 1 |" in capsys.readouterr().out
+
+
+def test_a_measurement_taken_again_is_written_only_where_it_is_told_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    kept = tmp_path / "build" / "capacity.json"
+    kept.parent.mkdir()
+    kept.write_bytes(before := msgspec.json.encode(report(measured(), Assumptions())))
+    assert main(["--from", str(kept), "--assume", "tls_factor=1.0"]) == 0
+    assert kept.read_bytes() == before
+    assert main(["--from", str(kept), "--assume", "tls_factor=1.0", "--output", str(kept)]) == 0
+    assert msgspec.json.decode(kept.read_bytes(), type=Report).assumptions.tls_factor == 1.0
+
+
+def test_one_size_is_null_in_the_json_and_can_be_read_again(tmp_path: Path) -> None:
+    found = measured()
+    found.fanout = [one for one in found.fanout if one.viewers == 2_000]
+    encoded = msgspec.json.encode(report(found, Assumptions()))
+    plain = msgspec.json.decode(encoded)
+    (a, *_) = plain["model"]["gateway"]["coefficients"]
+    assert (a["value"], a["least"], a["most"]) == (None, None, None)
+    assert "too few distinct sizes" in a["why"]
+    assert plain["costs"]["gateway"] is None
+    assert all(one["case"]["viewers"] == 0 for one in plain["needs"])
+    assert msgspec.json.decode(encoded, type=Report).measured == found
 
 
 def test_what_fails_is_told_and_the_rest_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
