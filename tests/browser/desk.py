@@ -68,8 +68,14 @@ def announce(console: Page, text: str) -> None:
     expect(console.get_by_test_id("announce-drawer")).to_have_count(0)
 
 
+def _until_drawn(viewer: Page) -> None:
+    """Whether it is a phone's page or a desktop's is not to be seen before the room is."""
+    expect(viewer.get_by_test_id("room")).to_be_visible()
+
+
 def shelf_item(viewer: Page, sku: str) -> Locator:
     """The product in the viewer's shelf, which a phone opens first."""
+    _until_drawn(viewer)
     if viewer.get_by_test_id("open-shelf").is_visible() and not viewer.get_by_test_id("shelf").is_visible():
         viewer.get_by_test_id("open-shelf").click()
     return viewer.locator(f'[data-testid="shelf-item"][data-sku="{sku}"]')
@@ -86,6 +92,7 @@ def say(viewer: Page, text: str) -> None:
 
 def open_orders(viewer: Page) -> None:
     """The buyer's orders; on a phone behind a button, or behind the shelf, which a card sends away."""
+    _until_drawn(viewer)
     if viewer.get_by_test_id("card-close").is_visible():
         viewer.get_by_test_id("card-close").click()
     tab = viewer.get_by_test_id("tab-orders")
