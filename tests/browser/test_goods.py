@@ -106,7 +106,7 @@ def test_a_product_is_edited_in_its_row(server: LiveServer, room: str, open_page
     expect(row).to_contain_text("Porcelain cup")
     expect(row.get_by_test_id("desk-price")).to_have_text("¥8.50")
     expect(row.get_by_test_id("list-price")).to_have_count(0)
-    expect(row).to_contain_text("Max 2 each")
+    expect(row).to_contain_text("Limit 2")
 
 
 def test_stock_is_added_and_taken_away(room: str, open_page: OpenPage) -> None:

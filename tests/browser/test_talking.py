@@ -96,6 +96,17 @@ def test_a_muted_viewer_who_comes_back_sees_it_until_it_is_over(
     viewer.reload()
     expect(line).to_have_accessible_name(re.compile("Muted until"))
     expect(line).to_be_enabled(timeout=15_000)
+    # A room that is over: nobody waits for the end of a mute, and what is offered can be read.
+    direct(server, room, ("viewer.mute", {"user": user, "duration_ms": 600_000}))
+    expect(viewer.locator(".muted-left")).to_be_visible()
+    direct(server, room, ("room.end", {}))
+    expect(line).to_have_attribute("placeholder", "The chat is closed")
+    expect(viewer.locator(".muted-left")).to_have_count(0)
+    orders = viewer.get_by_test_id("curtain").get_by_role("button", name="My orders")
+    ink, paper = orders.evaluate(
+        "one => [getComputedStyle(one).color, getComputedStyle(one).backgroundColor]"
+    )
+    assert ink != paper
 
 
 def test_the_chat_is_there_after_a_reload_and_flies_once(

@@ -69,7 +69,7 @@ export function OrderBook(props: { act: Act; room: string; token: string; produc
           autocomplete="off"
           spellcheck={false}
           aria-label={t("book.search")}
-          placeholder={t("book.search")}
+          placeholder={t("book.searchShort")}
           data-testid="book-search"
           value={text}
           onInput={(event) => setText(event.currentTarget.value)}

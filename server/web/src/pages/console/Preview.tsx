@@ -95,7 +95,10 @@ function Stage({ client, room }: { client: RoomClient; room: RoomSnapshot }) {
         </div>
         <StageCards room={room} context={context} open={false} />
         <div class="bar">
-          <span class="preview-input">{t("chat.placeholder")}</span>
+          <span class="preview-input">
+            <b class="danmaku-mark">{t("danmaku.mark")}</b>
+            {t("chat.placeholder")}
+          </span>
           <span class="button round orders-button">
             <Icon name="receipt" />
             <span class="bar-label">{t("orders.short")}</span>

@@ -125,7 +125,7 @@ export function ChatInput(props: ChatInputProps) {
         disabled={muted || props.over}
         onInput={(event) => draft.set(event.currentTarget.value)}
       />
-      {muted && mutedUntil !== Infinity && <MutedFor client={props.client} until={mutedUntil} />}
+      {muted && !props.over && mutedUntil !== Infinity && <MutedFor client={props.client} until={mutedUntil} />}
       {draft.text.length >= NEAR && (
         <span class={`chat-left${left === 0 ? " none" : ""}`} data-testid="chat-left">
           {left}

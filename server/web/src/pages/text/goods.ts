@@ -102,6 +102,7 @@ export const en = {
   "mod.quick4": "Flash sale soon, stay!",
 
   "book.search": "Order id or buyer, on this page",
+  "book.searchShort": "Order, buyer",
   "book.notHere": "Nothing of that kind on this page",
   "book.sum": "{count} shown · {amount} kept",
   "book.new": "New",
@@ -220,6 +221,7 @@ export const zh: Record<keyof typeof en, string> = {
   "mod.quick4": "马上秒杀，别走开！",
 
   "book.search": "订单号或买家（当前页）",
+  "book.searchShort": "订单号、买家",
   "book.notHere": "当前页没有符合的订单",
   "book.sum": "显示 {count} 笔 · 实收 {amount}",
   "book.new": "新",

@@ -50,7 +50,7 @@ export const en = {
   "shelf.empty": "Nothing on the shelf yet",
   "shelf.now": "Showing now",
 
-  "limit.per": "Max {count} each",
+  "limit.per": "Limit {count}",
 
   buy: "Buy",
   "buy.now": "Buy now",
@@ -61,7 +61,7 @@ export const en = {
   "buy.limit": "Limit reached",
   "buy.notOpen": "Not open yet",
   "buy.paused": "Paused",
-  "buy.away": "Reconnecting",
+  "buy.away": "Offline",
   "buy.closed": "Closed",
   "buy.quantity": "Quantity",
   "buy.less": "One less",
