@@ -100,7 +100,7 @@ def document(
         "errors": dict(measured.errors.most_common(50)),
         "outcomes": result.outcomes(measured, skew),
         "timeline": result.timeline(measured),
-        "generator": {"processes": result.processes(measured)},
+        "generator": {"processes": result.processes(measured), "machines": result.machines(measured)},
         "swarms": measured.swarms,
         "machine": machine(),
     }
@@ -167,6 +167,7 @@ def summary(document: dict[str, Any]) -> list[str]:
             lines.append(f"{goal['name']} {goal['value']:.6g} (limit {limit})")
     lines += [f"problem: {reason}" for reason in document["reasons"]]
     lines += [f"generator: {limit}" for limit in document["generator_limits"]]
+    lines += [f"note: {line}" for line in result.full_machines(document)]
     audited = any(goal["name"] == "audit.problems" and goal["value"] == 0 for goal in document["goals"])
     said = {
         "passed": "passed" + (", the ledger holds what the clients were told" if audited else ""),

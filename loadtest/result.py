@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from client_sim.agreement import countdown_skew
@@ -30,6 +30,8 @@ SERIES = {
 """Curves over time: p99 of each slice, milliseconds."""
 REQUESTS = ("CONNECT|", "WELCOME|", "ORDER|", "PAID|", "PAY|", "DANMAKU|", "HOST|", "RESUME|")
 """What errors are counted against."""
+FULL = 0.95
+"""Of all CPUs of a machine, in a tenth of a run."""
 
 
 def skew_of(told: Told) -> Histogram:
@@ -77,8 +79,34 @@ def missing_viewers(swarm: dict[str, Any]) -> int:
 
 def processes(measured: Measured) -> list[dict[str, Any]]:
     """The generator's processes and the share of one CPU each used, slice by slice."""
+    return _shares(measured, "cpu")
+
+
+def machines(measured: Measured) -> list[dict[str, Any]]:
+    """The generator's machines and how busy each was, with all that ran there: shares of all its CPUs."""
+    return _shares(measured, "machine")
+
+
+def full_machines(document: Mapping[str, Any]) -> list[str]:
+    """One line for each machine of the generator that had nothing left, where the run did not pass: what
+    waits for a processor is slow whoever asked for it."""
+    if document["verdict"] == "passed":
+        return []
+    own: Counter[str] = Counter()
+    for one in document["generator"]["processes"]:
+        own[one["name"].removeprefix("swarm ").partition("/")[0]] += one["mean"]
+    return [
+        f"the generator's machine {one['name']} was full at times: {one['mean']:.0%} of all its CPUs were "
+        f"busy on average, {one['p90']:.0%} and more in a tenth of the run; the generator's processes used "
+        f"{own[one['name']]:.0%} of one, server and whatever else ran there took the rest"
+        for one in document["generator"]["machines"]
+        if one["p90"] >= FULL
+    ]
+
+
+def _shares(measured: Measured, gauge: str) -> list[dict[str, Any]]:
     used: dict[str, list[float]] = {}
-    for levels in measured.levels("cpu"):
+    for levels in measured.levels(gauge):
         for process, share in levels.items():
             used.setdefault(process, []).append(share)
     found = []

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.report.plots import Curve, plot
+from loadtest.result import full_machines
 
 STYLE = Path(__file__).with_name("style.css").read_text("utf-8")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -21,6 +22,8 @@ SAID = {
     ),
 }
 SHOWN_REASONS = 12
+SHARES = frozenset({"errors.rate", "generator.cpu_p90"})
+"""Figures that are read as percentages."""
 NOT_AUDITED = "Every limit was kept. The ledger was not compared with what clients were told."
 LOST = {
     "sequenced_events": "events of the room lost, doubled or out of order",
@@ -64,11 +67,12 @@ def _first_screen(document: Mapping[str, Any]) -> str:
     shown = "".join(f"<li>{escape(reason)}</li>" for reason in reasons[:SHOWN_REASONS])
     if len(reasons) > SHOWN_REASONS:
         shown += f"<li>and {len(reasons) - SHOWN_REASONS} more, in the JSON beside this page</li>"
+    notes = "".join(f"<p>{escape(line[0].upper() + line[1:])}.</p>" for line in full_machines(document))
     people = document["people"]
     scenario = document["scenario"]
     return (
         f'<header class="{verdict}"><h1>{heading}</h1><p>{escape(sentence)}</p>'
-        f"{f'<ul class=reasons>{shown}</ul>' if shown else ''}"
+        f"{f'<ul class=reasons>{shown}</ul>' if shown else ''}{notes}"
         f'<p class="quiet">Scenario {escape(scenario["name"])}: {escape(scenario["what"])}. '
         f"{people['users']:,} active users and {people['swarm_viewers']:,} swarm viewers for "
         f"{document['seconds']:.0f} s, {escape(document['ended_at'])}.</p></header>"
@@ -101,13 +105,20 @@ def _goals(goals: Sequence[Mapping[str, Any]]) -> str:
     for goal in goals:
         value, limit, unit = goal["value"], goal["limit"], goal["unit"]
         mark = "not measured" if value is None else "held" if goal["held"] else "broken"
-        shown = "–" if value is None else f"{_number(value)} {unit}".strip()
+        shown, most = (_figure(goal["name"], number, unit) for number in (value, limit))
         rows.append(
-            f'<tr><td class="text">{escape(goal["what"])}</td><td>{shown}</td>'
-            f"<td>{'off' if limit is None else f'{_number(limit)} {unit}'.strip()}</td>"
+            f'<tr><td class="text">{escape(goal["what"])}</td><td>{shown or "–"}</td>'
+            f"<td>{most or 'off'}</td>"
             f'<td class="{mark.split(maxsplit=1)[0]}">{mark}</td></tr>'
         )
     return _table(("figure", "measured", "limit", ""), rows)
+
+
+def _figure(name: str, value: float | None, unit: str) -> str:
+    """Empty for None."""
+    if value is None:
+        return ""
+    return f"{value * 100:.3g} %" if name in SHARES else f"{_number(value)} {unit}".strip()
 
 
 def _curves(document: Mapping[str, Any]) -> str:
@@ -191,7 +202,7 @@ def _outcomes(outcomes: Sequence[Mapping[str, Any]]) -> str:
         for row in outcomes
     ]
     heads = ("kind", "outcome", "count", "mean ms", "p50", "p90", "p99", "p99.9", "highest")
-    return f"<h2>Every outcome</h2>{_table(heads, rows)}"
+    return f"<h2>Every outcome</h2>{_table(heads, rows, left=2)}"
 
 
 def _errors(errors: Mapping[str, int]) -> str:
@@ -208,16 +219,22 @@ def _generator(document: Mapping[str, Any]) -> str:
         f'<tr><td class="text">{escape(LOST[name])}</td><td>{count:,}</td></tr>'
         for name, count in document["lost"].items()
     ]
-    rows = [
-        f"<tr><td>{escape(one['name'])}</td><td>{one['mean']:.0%}</td><td>{one['p90']:.0%}</td>"
-        f"<td>{one['max']:.0%}</td></tr>"
-        for one in document["generator"]["processes"]
-    ]
-    heads = ("process of the generator", "CPU, mean", "p90", "highest")
+    rows = _busy(document["generator"]["processes"])
+    whole = _busy(document["generator"]["machines"])
+    heads = ("process of the generator", "share of one CPU, mean", "p90", "highest")
+    every = ("its machine, with all that ran there", "share of all CPUs, mean", "p90", "highest")
     return (
         f"<h2>Lost, resumed, left out</h2>{_table(('what', 'how many'), lost)}"
-        f"<h2>Generator</h2>{_table(heads, rows)}"
+        f"<h2>Generator</h2>{_table(heads, rows)}<br>{_table(every, whole)}"
     )
+
+
+def _busy(shares: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [
+        f"<tr><td>{escape(one['name'])}</td><td>{one['mean']:.0%}</td><td>{one['p90']:.0%}</td>"
+        f"<td>{one['max']:.0%}</td></tr>"
+        for one in shares
+    ]
 
 
 def _how(document: Mapping[str, Any]) -> str:
@@ -231,8 +248,11 @@ def _how(document: Mapping[str, Any]) -> str:
     )
 
 
-def _table(heads: Iterable[str], rows: Sequence[str]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
+def _table(heads: Iterable[str], rows: Sequence[str], left: int = 1) -> str:
+    """`left`: so many of the first columns are text."""
+    head = "".join(
+        f"<th{' class=left' if index < left else ''}>{escape(name)}</th>" for index, name in enumerate(heads)
+    )
     return (
         f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
     )

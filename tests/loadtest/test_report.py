@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from html import escape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -13,7 +14,7 @@ from loadtest.closing import report_path, summary
 from loadtest.measured import Measured
 from loadtest.report.page import render
 from loadtest.report.plots import Curve, ceiling, plot
-from loadtest.result import lost, orders, outcomes, processes, timeline
+from loadtest.result import lost, machines, orders, outcomes, processes, timeline
 from loadtest.thresholds import load
 from loadtest.told import Told
 from loadtest.verdict import decide
@@ -22,7 +23,7 @@ NOW = 1_790_000_000_000.0
 NASTY = "<script>alert('x')</script>"
 
 
-def a_run(**figures: float) -> dict[str, Any]:
+def a_run(busy: float = 0.5, **figures: float) -> dict[str, Any]:
     """The document of a small run, with `figures` under the names of the limits, `_` for the dot."""
     told, measured = Told(), Measured()
     for second in range(5):
@@ -34,6 +35,7 @@ def a_run(**figures: float) -> dict[str, Any]:
         measured.record("GENERATOR", "lateness", 1.0, now, 20)
         measured.gauge("people", "here/1", 100.0, now)
         measured.gauge("cpu", "here/1", 0.4, now)
+        measured.gauge("machine", "here", busy, now)
     measured.failed("ORDER", "order", NASTY, NOW)
     measured.fold()
     counts, skew = measured.counts(), Histogram()
@@ -63,7 +65,7 @@ def a_run(**figures: float) -> dict[str, Any]:
         "errors": dict(measured.errors),
         "outcomes": outcomes(measured, skew),
         "timeline": timeline(measured),
-        "generator": {"processes": processes(measured)},
+        "generator": {"processes": processes(measured), "machines": machines(measured)},
         "machine": dict.fromkeys(("processor", "cpus", "memory", "system", "python", "locust"), "x & y"),
     }
 
@@ -120,6 +122,28 @@ def test_without_an_audit_no_page_says_that_the_ledger_agrees() -> None:
     assert "The ledger was not compared" in page
     assert "the ledger holds what" not in page
     assert summary(document)[-1] == "verdict: passed"
+
+
+def test_a_machine_without_anything_left_is_said_where_a_run_did_not_pass() -> None:
+    said = (
+        "the generator's machine here was full at times: 99% of all its CPUs were busy on average, "
+        "99% and more in a tenth of the run; the generator's processes used 40% of one"
+    )
+    full = a_run(busy=0.99, order__p99_ms=200.0)
+    assert [line for line in summary(full) if line.startswith("note: ")] == [
+        f"note: {said}, server and whatever else ran there took the rest"
+    ]
+    assert escape(said[0].upper() + said[1:]) in render(full)
+    for other in (a_run(busy=0.99), a_run(busy=0.9, order__p99_ms=200.0)):
+        assert not [line for line in summary(other) if line.startswith("note: ")]
+        assert "full at times" not in render(other)
+
+
+def test_shares_are_percentages_in_the_table_of_figures() -> None:
+    page = render(a_run(errors__rate=0.00002, generator__cpu_p90=0.4))
+    assert "<td>0.002 %</td><td>0.001 %</td>" in page
+    assert "<td>40 %</td><td>95 %</td>" in page
+    assert "<td>13 ms</td><td>80 ms</td>" in page
 
 
 def test_the_summary_ends_with_reasons_and_verdict() -> None:
