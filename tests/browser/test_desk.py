@@ -9,7 +9,8 @@ from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.desk import announce, end_room, go_live, mount, say, schedule, shelf_item
-from tests.live_server import LiveServer
+from tests.browser.wire import Step, direct
+from tests.live_server import LiveServer, product
 
 pytestmark = pytest.mark.browser
 
@@ -66,6 +67,26 @@ def test_the_preview_shows_what_viewers_see(room: str, open_page: OpenPage) -> N
     box = preview.locator(".phone").bounding_box()
     assert box is not None
     assert abs(box["width"] / box["height"] - 390 / 844) < 0.01
+
+
+def test_a_phone_shows_a_product_from_beneath_its_preview(
+    server: LiveServer, room: str, open_page: OpenPage
+) -> None:
+    goods: list[Step] = [("product.mount", {"product": product(sku, title=sku)}) for sku in ("tea", "cup")]
+    direct(server, room, ("room.start", {}), *goods)
+    desk = open_page(f"/console/{room}", phone=True)
+    cup, tea = (desk.locator(f'[data-testid="strip-pin"][data-sku="{sku}"]') for sku in ("cup", "tea"))
+    cup.click()
+    expect(cup).to_have_attribute("aria-pressed", "true")
+    expect(desk.get_by_test_id("preview").get_by_test_id("pinned")).to_have_attribute("data-sku", "cup")
+    tea.click()
+    expect(cup).to_have_attribute("aria-pressed", "false")
+    tea.click()
+    expect(tea).to_have_attribute("aria-pressed", "false")
+    expect(desk.get_by_test_id("preview").get_by_test_id("pinned")).to_have_count(0)
+    # Where the shelf itself is in sight there is no second one.
+    desk.set_viewport_size({"width": 1280, "height": 800})
+    expect(desk.get_by_test_id("pin-strip")).to_be_hidden()
 
 
 def test_starting_and_ending_ask_first_and_say_what_will_happen(

@@ -22,6 +22,7 @@ import type { KeyAction } from "./keys.js";
 import { MountForm } from "./MountForm.js";
 import { OnAirClock } from "./OnAirClock.js";
 import { OrderBook } from "./OrderBook.js";
+import { PinStrip } from "./PinStrip.js";
 import { Preview } from "./Preview.js";
 import { type Part, partsFor, rightsOf } from "./roles.js";
 import { SaleForm, Sales } from "./SaleForm.js";
@@ -126,6 +127,9 @@ export function Desk({ roomId, token, control }: { roomId: string; token: string
             >
               <section class="desk-show" data-testid="part-show">
                 <Preview client={client} room={room} />
+                {rights.runs && room.status !== "ended" && (
+                  <PinStrip act={act} products={shelfOrder(room.products)} able={open} />
+                )}
                 <OnAirClock client={client} room={room} />
                 {rights.runs && (
                   <>

@@ -80,7 +80,8 @@ export function FlashCard(props: FlashCardProps) {
             ) : window === "over" ? (
               <p class="soft flash-normal">{t("flash.over")}</p>
             ) : (
-              <StockBar {...offer} testId="flash-stock" />
+              // At the limit the button says what one has, and the line has room for the rest.
+              <StockBar {...offer} mine={state === "limit" ? 0 : offer.mine} testId="flash-stock" />
             )}
           </div>
           <Outcome

@@ -3,6 +3,7 @@
 export const en = {
   "desk.parts": "Parts of the desk",
   "desk.show": "Show",
+  "desk.pinNow": "Now",
   "desk.goods": "Goods",
   "desk.orders": "Orders",
   "desk.chat": "Chat",
@@ -95,6 +96,7 @@ export const en = {
 export const zh: Record<keyof typeof en, string> = {
   "desk.parts": "主播台分区",
   "desk.show": "直播",
+  "desk.pinNow": "讲解中",
   "desk.goods": "商品",
   "desk.orders": "订单",
   "desk.chat": "聊天",

@@ -102,7 +102,7 @@ export const en = {
   "mod.quick4": "Flash sale soon, stay!",
 
   "book.search": "Order id or buyer, on this page",
-  "book.searchShort": "Order, buyer",
+  "book.searchShort": "Search",
   "book.notHere": "Nothing of that kind on this page",
   "book.sum": "{count} shown · {amount} kept",
   "book.new": "New",
