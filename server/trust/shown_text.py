@@ -33,7 +33,7 @@ _BLANKS = frozenset("\u2800")
 
 def shown_text(text: str) -> str:
     """`text` as others see it, in one line; empty where nothing in it shows. Again it changes nothing."""
-    if _NOT_SEEN.search(text):
+    if not (text.isascii() and text.isprintable()) and _NOT_SEEN.search(text):
         text = _without_unseen(_BREAKS.sub(" ", text))
     text = text.strip()
     return text if any(_shows(character) for character in text) else ""
