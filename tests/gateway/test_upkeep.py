@@ -30,8 +30,8 @@ class Door:
 
     async def turns(self) -> None:
         while True:
-            await asyncio.sleep(0)
             self.turn += 1
+            await asyncio.sleep(0)
 
 
 class Connection:
