@@ -37,6 +37,7 @@ from server.gateway.page_headers import OTHER_HEADERS, SafeHeaders
 from server.gateway.pages import Pages
 from server.gateway.server import GatewayServer, configure
 from server.gateway.upkeep import drain, sweep
+from server.ops.collector import collect_regularly
 from server.ops.health import Probe
 from server.orders.backlog import BacklogWatch, LedgerCheck
 from server.orders.consumer import LedgerConsumer
@@ -341,6 +342,7 @@ async def _backoffice(settings: Settings) -> None:
         loop.create_task(ReturnSweeper(orders, client, settings.orders).run(), name="return sweeper"),
         loop.create_task(RefundSweeper(orders, client, settings.orders).run(), name="refund sweeper"),
         loop.create_task(SaleClock(room_log, orders, settings.orders).run(), name="sale clock"),
+        loop.create_task(collect_regularly(), name="garbage collector"),
     ]
     collect_seldom()
     waiter = loop.create_task(stop.wait())
