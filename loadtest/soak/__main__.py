@@ -22,7 +22,8 @@ import msgspec
 
 from loadtest.bench.target import ServerFailed
 from loadtest.soak.faults import usual_count
-from loadtest.soak.judge import COUNT_BOUND, MEMORY_BOUND
+from loadtest.soak.judge import MEMORY_BOUND
+from loadtest.soak.levels import COUNT_BOUND
 from loadtest.soak.picture import draw
 from loadtest.soak.report import Bounds, NoPlace, Report, markdown, placed, table
 from loadtest.soak.run import Options, run
@@ -79,6 +80,10 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     numbers = (given.seconds, given.every, *bounds, given.order_rate, given.warm_orders)
     if not all(math.isfinite(number) for number in numbers):
         parser.error("seconds, rates and bounds are finite numbers")
+    files = [file.absolute() for file in (given.output, given.plot, given.document) if file]
+    others = [given.source.absolute()] if given.source and given.source != given.output else []
+    if len({*files, *others}) < len(files) + len(others):
+        parser.error("--output, --plot, --document and --from are files of their own")
     for file in (given.output, given.plot):
         if file is not None and (file.is_dir() or not _can_be_in(file.absolute().parent)):
             parser.error(f"{file} cannot be written")
@@ -132,13 +137,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bounds = Bounds(memory=given.memory_bound, count=given.count_bound, warm_orders=given.warm_orders)
     if given.source:
         try:
-            recorded = msgspec.json.decode(given.source.read_bytes(), type=Report)
-            report = judged(recorded, bounds)
-            write(report, given)
-        except (OSError, msgspec.MsgspecError, NoPlace) as error:
+            report = judged(msgspec.json.decode(given.source.read_bytes(), type=Report), bounds)
+            code = _told(report, given.output)
+        except (OSError, ValueError, RecursionError) as error:
             _say(f"--from {given.source}: {error}")
             return 2
-        return _told(report, given.source)
+        except (KeyError, TypeError, AttributeError) as error:
+            _say(f"--from {given.source}: its `load` is not a document of Locust's run ({error!r})")
+            return 2
+        return _written(report, given, code)
     output: Path = given.output.absolute()
     output.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="soak-", dir=output.parent))
@@ -146,18 +153,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _say(options.replay)
     try:
         report = judged(run(options, folder, output.with_name(f"{output.stem}-load.html"), _say), bounds)
-        write(report, given)
     except (ServerFailed, TimeoutError, ValueError, OSError) as error:
         _say(f"the soak could not be made: {error}; what there is lies in {folder}")
         return 2
     except Exception:  # a mistake of ours is no verdict on the server
         traceback.print_exc()
         return 2
-    code = _told(report, given.output)
+    code = _written(report, given, _told(report, given.output))
     if code:
         _say(f"logs and data lie in {folder}")
     else:
         shutil.rmtree(folder)
+    return code
+
+
+def _written(report: Report, given: argparse.Namespace, code: int) -> int:
+    """The exit code, 2 where something could not be written."""
+    try:
+        write(report, given)
+    except (OSError, NoPlace) as error:
+        _say(f"not written: {error}")
+        return 2
     return code
 
 
@@ -175,13 +191,14 @@ def chosen(given: argparse.Namespace) -> Options:
     )
 
 
-def _told(report: Report, where: Path) -> int:
-    """Print the result; the exit code."""
+def _told(report: Report, where: Path | None) -> int:
+    """Print the result, all of it where it goes to no file; the exit code."""
     print(table(report))
-    for line in report.broken[:SHOWN]:
+    shown = SHOWN if where else len(report.broken)
+    for line in report.broken[:shown]:
         _say(f"BROKEN {line}")
-    if len(report.broken) > SHOWN:
-        _say(f"BROKEN and {len(report.broken) - SHOWN} more, see {where}")
+    if len(report.broken) > shown:
+        _say(f"BROKEN and {len(report.broken) - shown} more, see {where}")
     return 1 if report.broken else 0
 
 

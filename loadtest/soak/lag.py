@@ -17,6 +17,12 @@ PATIENCE_S = 30.0
 """It has so long for that, from the end of a fault. `/ready` says `degraded` beyond as much lag."""
 
 
+SETTLE_S = 20.0
+"""After a fault's end memory may still rise to the mark of that moment."""
+SETTLE_SHARE = 1 / 30
+"""But no more than this share of a short run is left out for it."""
+
+
 class Recovery(Struct, frozen=True):
     """After one fault. `worst_s`: the longest lag that was read. `after_s`: from the fault's end until the
     lag was below `CAUGHT_UP_S` and stayed there; None where the next fault or the end came sooner.
@@ -72,3 +78,9 @@ def worst_and_median(found: Sequence[Recovery]) -> tuple[float, float]:
     """Seconds until the ledger had caught up, over the faults after which it did."""
     after = [one.after_s for one in found if one.after_s is not None]
     return (max(after), median(after)) if after else (0.0, 0.0)
+
+
+def disturbed_by(samples: Sequence[Sample], strikes: Sequence[Strike]) -> list[tuple[float, float]]:
+    """From second to second: each fault, and the time after it in which its step comes."""
+    settle_s = min(SETTLE_S, samples[-1].at * SETTLE_SHARE) if samples else 0.0
+    return [(strike.at, over(strike) + settle_s) for strike in strikes]

@@ -10,8 +10,9 @@ from msgspec import Struct
 
 from loadtest.chaos.report import faults_by_kind
 from loadtest.chaos.targets import Strike
-from loadtest.soak.judge import COUNT_BOUND, MEGABYTE, MEMORY_BOUND, Growth, Level
+from loadtest.soak.judge import MEGABYTE, MEMORY_BOUND, Growth
 from loadtest.soak.lag import CAUGHT_UP_S, Recovery, worst_and_median
+from loadtest.soak.levels import COUNT_BOUND, Level
 from loadtest.soak.samples import ROLES, WARM_ORDERS, WARM_SHARE, Sample, lives, named
 
 BEGIN, END = "<!-- soak:begin -->", "<!-- soak:end -->"

@@ -8,6 +8,11 @@ interval by the root of (1 + r) / (1 - r), the loss of observations in a first-o
 (Bayley and Hammersley, "The effective number of independent observations in an autocorrelated time
 series", JRSS Supplement 8, 1946).
 
+In short stretches that correlation cannot be told well: what is common to a whole stretch goes into its own
+intercept. So from three stretches on the interval is also taken from how much stretches differ among each
+other, whatever goes on within one (Liang and Zeger, "Longitudinal data analysis using generalized linear
+models", Biometrika 73, 1986), and the wider of the two is told.
+
 All stretches of a role (a life of a process, cut where a fault struck) share one slope and each has an
 intercept of its own: a process started again begins lower, one that was struck may stand higher, and such
 a step is no slope.
@@ -28,6 +33,8 @@ BLOCKS = 48
 """About so many in all stretches together."""
 LEAST_BLOCKS = 3
 """A stretch of fewer says nothing about a slope."""
+LEAST_STRETCHES = 3
+"""Fewer say nothing about how stretches differ."""
 STRONGEST = 0.9
 """No correlation of so few blocks is believed to be stronger."""
 # Student's t, 97.5 %, for 1 to 30 degrees of freedom (Abramowitz and Stegun, table 26.10).
@@ -36,6 +43,10 @@ _T = (
     2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
     2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
+
+
+Centred = list[tuple[float, float]]
+"""The blocks of one stretch, `x` and `y` each from its mean."""
 
 
 class Trend(Struct, frozen=True, kw_only=True):
@@ -67,11 +78,13 @@ def block_means(points: Sequence[Point], width_s: float) -> list[Point]:
     means: list[Point] = []
     held: list[Point] = []
     begin = points[0].at if points else 0.0
+    current = 0
     for point in points:
-        while point.at >= begin + width_s:
-            if held:
-                means.append(_mean(held))
-            held, begin = [], begin + width_s
+        number = int((point.at - begin) // width_s)
+        if number != current and held:
+            means.append(_mean(held))
+            held = []
+        current = number
         held.append(point)
     return means
 
@@ -98,6 +111,7 @@ def trend(series: Sequence[Sequence[Point]], blocks: int = BLOCKS) -> Trend | No
     correlation = _correlation(left)
     wider = math.sqrt((1 + correlation) / (1 - correlation))
     reach = student(degrees) * math.sqrt(variance / spread) * wider
+    reach = max(reach, _between(used, left, spread))
     return Trend(
         slope=slope,
         low=slope - reach,
@@ -108,10 +122,22 @@ def trend(series: Sequence[Sequence[Point]], blocks: int = BLOCKS) -> Trend | No
     )
 
 
-def _centred(life: Sequence[Point]) -> list[tuple[float, float]]:
+def _centred(life: Sequence[Point]) -> Centred:
     """From the life's own mean: that is its intercept taken away."""
     x, y = fmean(point.x for point in life), fmean(point.y for point in life)
     return [(point.x - x, point.y - y) for point in life]
+
+
+def _between(used: Sequence[Centred], left: Sequence[Sequence[float]], spread: float) -> float:
+    """Half the interval that follows from the differences between stretches; 0 where they are too few."""
+    if len(used) < LEAST_STRETCHES:
+        return 0.0
+    pulls = [
+        sum(x * rest for (x, _), rest in zip(life, after, strict=True))
+        for life, after in zip(used, left, strict=True)
+    ]
+    degrees = len(used) - 1
+    return student(degrees) * math.sqrt(sum(pull * pull for pull in pulls) * len(used) / degrees) / spread
 
 
 def _correlation(left: Sequence[Sequence[float]]) -> float:

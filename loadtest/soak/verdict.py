@@ -8,10 +8,12 @@ from __future__ import annotations
 import orjson
 from msgspec import structs
 
-from loadtest.soak.judge import growths, late_recoveries, levels, missed
+from loadtest.soak.judge import growths
 from loadtest.soak.lag import recoveries
+from loadtest.soak.levels import levels
 from loadtest.soak.report import Bounds, Report
 from loadtest.soak.samples import ROLES
+from loadtest.soak.seen import behind, late_recoveries, missed, unread
 
 AUDIT_SHOWN = 300
 
@@ -23,7 +25,8 @@ def judged(report: Report, bounds: Bounds) -> Report:
     level = levels(during, report.strikes, bounds.count)
     lag = recoveries(during, report.strikes)
     broken = [line for line in (*(one.broken for one in growth), *(one.broken for one in level)) if line]
-    broken += [*late_recoveries(lag), *missed(report.strikes), *_load(report)]
+    broken += [*late_recoveries(lag), *behind(during, report.strikes), *unread(during, report.seconds)]
+    broken += [*missed(report.strikes), *_load(report)]
     if len(report.strikes) < report.planned:
         broken.append(f"{len(report.strikes)} of {report.planned} faults were carried out")
     if report.audit.get("exit") != 0:

@@ -7,8 +7,10 @@ from random import Random
 import pytest
 from msgspec import structs
 
-from loadtest.soak.judge import MEGABYTE, ORDER_BOUND, Growth, growths, levels, missed
+from loadtest.soak.judge import MEGABYTE, ORDER_BOUND, Growth, growths
+from loadtest.soak.levels import levels
 from loadtest.soak.samples import Sample, lives, named, series, warm_from
+from loadtest.soak.seen import missed
 from tests.loadtest_soak.playing import PER_ORDER, changed, quiet, reading, strike
 
 
@@ -136,9 +138,42 @@ def test_a_pool_that_a_fault_filled_is_a_step_and_no_leak() -> None:
 
 
 def test_viewers_sockets_are_not_the_gateways_own_descriptors() -> None:
-    samples = [structs.replace(sample, connections=sample.at) for sample in quiet()]
-    changed(samples, "gateway", lambda at, one: reading("gateway", one.pid, descriptors=20 + int(at)))
+    samples = [structs.replace(sample, connections=500.0 + sample.at % 20) for sample in quiet()]
+    changed(samples, "gateway", lambda at, one: reading("gateway", one.pid, descriptors=520 + int(at % 20)))
     assert broken_levels(samples) == []
+
+
+def test_viewers_who_are_never_let_go_are_named() -> None:
+    samples = [structs.replace(sample, connections=500 + sample.at) for sample in quiet()]
+    changed(samples, "gateway", lambda at, one: reading("gateway", one.pid, descriptors=520 + int(at)))
+    (line,) = broken_levels(samples)
+    assert line.startswith("open sockets of viewers: ")
+
+
+def test_lag_that_creeps_up_is_named() -> None:
+    samples = [structs.replace(sample, lag_s=0.1 + 1.5 * sample.at / 600) for sample in quiet()]
+    (line,) = broken_levels(samples)
+    assert line.startswith("seconds of the ledger's lag: ")
+
+
+def test_a_life_too_short_for_its_warm_up_may_not_stand_above_the_others() -> None:
+    samples = quiet()
+
+    def late(at: float, one: object) -> object:
+        return reading("gateway", 1) if at < 540 else reading("gateway", 99, 100 + (at - 540) / 4)
+
+    changed(samples, "gateway", late)  # type: ignore[arg-type]
+    one = growth(samples, "gateway")
+    assert one.short == 1
+    assert one.broken.startswith("memory of gateway: a life too short to judge stood ")
+
+
+def test_few_readings_hide_no_step() -> None:
+    samples = quiet(300)[::5]
+    changed(samples, "gateway", lambda at, one: reading("gateway", one.pid, 100 + 500 * (at > 218)))
+    one = next(one for one in growths(samples, [strike(0, 216.0)]) if one.role == "gateway")
+    assert one.rise > 400
+    assert one.broken
 
 
 def test_what_could_not_be_read_is_no_pass() -> None:

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from loadtest.chaos.schedule import Kind
-from loadtest.soak.judge import late_recoveries
 from loadtest.soak.lag import PATIENCE_S, recoveries, worst_and_median
 from loadtest.soak.samples import Sample
+from loadtest.soak.seen import late_recoveries
 from tests.loadtest_soak.playing import quiet, strike
 
 

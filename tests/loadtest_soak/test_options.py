@@ -33,6 +33,8 @@ def test_twenty_minutes_by_itself() -> None:
         (["--memory-bound", "nan"], "finite"),
         (["--output", "/etc/passwd/no/soak.json"], "cannot be written"),
         (["--plot", "."], "cannot be written"),
+        (["--output", "x.png", "--plot", "x.png"], "files of their own"),
+        (["--from", "x.json", "--plot", "x.json"], "files of their own"),
         (["--seconds", "many"], "invalid float value"),
     ],
 )

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from loadtest.soak.judge import growths, levels
+from loadtest.soak.judge import growths
 from loadtest.soak.lag import recoveries
+from loadtest.soak.levels import levels
 from loadtest.soak.report import BEGIN, END, NoPlace, Report, cpu_shares, markdown, placed, progress, table
 from tests.loadtest_soak.playing import quiet, strike
 

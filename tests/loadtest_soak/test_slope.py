@@ -111,3 +111,15 @@ def test_students_t_goes_on_where_the_table_ends() -> None:
     assert student(60) == pytest.approx(2.000, abs=0.003)
     assert student(10_000) == pytest.approx(1.960, abs=0.001)
     assert all(student(n) > student(n + 1) for n in range(1, 100))
+
+
+@pytest.mark.parametrize("hold", [0.0, 0.8, 0.98])
+def test_and_so_it_does_where_faults_cut_the_run_into_short_stretches(hold: float) -> None:
+    def cut(points: list[Point]) -> list[list[Point]]:
+        return [points[at : at + 54] for at in range(0, len(points), 60)]
+
+    inside = sum(
+        one.low <= 0.01 <= one.high
+        for one in (found(*cut(wandering(seed, 0.01, hold))) for seed in range(200))
+    )
+    assert inside >= 186  # without what differs between stretches: 184, 183, 183

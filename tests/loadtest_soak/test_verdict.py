@@ -86,8 +86,21 @@ def test_a_recorded_run_is_judged_again_by_other_bounds(
     assert path.read_bytes() == recorded
 
 
-def test_what_is_no_recorded_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "x.json").write_text('{"seed": 1}')
-    for path in (tmp_path / "x.json", tmp_path / "nowhere.json"):
-        assert main(["--from", str(path)]) == 2
-        assert f"--from {path}: " in capsys.readouterr().err
+@pytest.mark.parametrize(
+    "content", [b'{"seed": 1}', b'{"machine":{"a":"\xff"}}', b"[" * 100_000, b"", None], ids=range(5)
+)
+def test_what_is_no_recorded_run_is_refused(
+    content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.json"
+    if content is not None:
+        path.write_bytes(content)
+    assert main(["--from", str(path)]) == 2
+    assert f"--from {path}: " in capsys.readouterr().err
+
+
+def test_a_load_that_is_not_locusts_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(msgspec.json.encode(structs.replace(report(), load={"verdict": "passed"})))
+    assert main(["--from", str(path)]) == 2
+    assert "its `load` is not a document of Locust's run" in capsys.readouterr().err
