@@ -213,7 +213,7 @@ def _text(claims: dict[str, object], name: str, longest: int) -> str:
 def _name(claims: dict[str, object]) -> str:
     """What others see: of the name what can be seen, else of the user's id."""
     name = shown_name(_text(claims, "name", 10 * MAX_NAME)) if claims.get("name") else ""
-    name = name or shown_text(_text(claims, "sub", MAX_USER))
+    name = name or shown_name(_text(claims, "sub", MAX_USER))
     if not name:
         raise BadToken("nothing can be seen in the token's `name` and `sub`")
     return name
