@@ -1,6 +1,7 @@
 """`python -m loadtest.capacity`: what this machine carries, and what more would need.
 
-Exit codes: 0 done (what could not be measured is told and left out), 1 nothing usable, 2 bad options.
+Exit codes: 0 done (what could not be measured is told and left out), 1 nothing usable, 2 bad options
+or a result that could not be written.
 """
 
 from __future__ import annotations
@@ -25,8 +26,13 @@ from loadtest.capacity.plot import draw
 from loadtest.capacity.points import Measured
 from loadtest.capacity.projection import CASES, Needs, needs, projected
 from loadtest.capacity.run import QUICK, USUAL, Size, measure
+from loadtest.places import file_can_be, folder_can_be
 
 OUTPUT = Path("build/capacity.json")
+WIDEST = 1_000
+"""Times more or less than usual, beyond which an assumption is a slip of the hand."""
+SHORTEST_S = 0.001
+"""A loop of orders shorter than that was none."""
 
 
 class Report(Struct):
@@ -96,20 +102,35 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error("sizes and seconds are finite numbers")
     if options.output is None and options.source is None:
         options.output = OUTPUT
-    misplaced = options.output is not None and options.output.is_dir()
-    if misplaced or (options.images.exists() and not options.images.is_dir()):
-        parser.error("--output is a file, --images a folder")
+    if options.output is not None and not file_can_be(options.output):
+        parser.error(f"--output: {options.output} is no file that can be written")
+    if not folder_can_be(options.images):
+        parser.error(f"--images: {options.images} is no folder that can be written to")
     if options.document is not None:
         _check_document(parser, options.document)
+    options.kept = None if options.source is None else _kept(parser, options.source)
     return options
+
+
+def _kept(parser: argparse.ArgumentParser, source: Path) -> Measured:
+    try:
+        found = msgspec.json.decode(source.read_bytes(), type=Kept).measured
+    except (OSError, ValueError, RecursionError) as error:
+        parser.error(f"--from: {source} cannot be read: {error}")
+    for one in found.orders:
+        if one.elapsed_s < SHORTEST_S:
+            parser.error(f"--from: {source}: elapsed_s of {one.per_second:,} orders/s is {one.elapsed_s:g}")
+    return found
 
 
 def _check_document(parser: argparse.ArgumentParser, document: Path) -> None:
     """Before anything is measured: minutes of work are not to end at a missing marker."""
     try:
         replaced(document.read_text("utf-8"), "")
-    except (OSError, UnicodeDecodeError, NoMarkers) as error:
+    except (OSError, ValueError, NoMarkers) as error:
         parser.error(f"--document: {error}")
+    if not file_can_be(document):
+        parser.error(f"--document: {document} cannot be written")
 
 
 def _assumed(pairs: Sequence[str]) -> Assumptions:
@@ -124,8 +145,16 @@ def _assumed(pairs: Sequence[str]) -> Assumptions:
             raise ValueError(f"{name} has to be above 0")
         if name.endswith(("_utilisation", "_share")) and number > 1:
             raise ValueError(f"{name} is a share, at most 1")
+        usual = getattr(Assumptions(), name)
+        least, most = usual / WIDEST, usual * WIDEST
+        if number and not least <= number <= most:
+            raise ValueError(f"{name} is {number:g}, and may be {least:g} to {most:g}")
         wanted[name] = value
-    return msgspec.convert(wanted, Assumptions, strict=False)
+    found = msgspec.convert(wanted, Assumptions, strict=False)
+    processes, cores = found.gateways_per_node, found.cores_per_node
+    if processes > cores:
+        raise ValueError(f"gateways_per_node={processes}, a core each, is above cores_per_node={cores}")
+    return found
 
 
 def _size(options: argparse.Namespace) -> Size:
@@ -139,8 +168,8 @@ def _say(line: str) -> None:
 
 
 def _measured(options: argparse.Namespace) -> Measured:
-    if options.source is not None:
-        return msgspec.json.decode(options.source.read_bytes(), type=Kept).measured
+    if options.kept is not None:
+        return options.kept  # type: ignore[no-any-return]
     return measure(_size(options), options.output.parent, _say)
 
 
@@ -149,10 +178,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     try:
         measured = _measured(options)
-    except (ProgramFailed, OSError, msgspec.DecodeError) as error:
+    except (ProgramFailed, OSError) as error:
         _say(f"nothing could be measured: {error}")
         return 1
     found = report(measured, options.assumptions)
+    try:
+        return _told(measured, found, options)
+    except (OSError, ValueError, RecursionError) as error:
+        _say(f"not everything could be written: {error}")
+        return 2
+
+
+def _told(measured: Measured, found: Report, options: argparse.Namespace) -> int:
+    """Raises OSError, ValueError, RecursionError where it cannot be written."""
     written: list[Path] = []
     if options.output is not None:
         options.output.parent.mkdir(parents=True, exist_ok=True)
@@ -162,6 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not measured.trusted and not measured.held:
         _say(f"nothing usable was measured, see {options.output or options.source}")
         return 1
+    print(text)
     try:
         written += draw(measured, found.model, options.images)
     except ImportError as error:
@@ -169,7 +208,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.document is not None:
         options.document.write_text(replaced(options.document.read_text("utf-8"), text), "utf-8")
         written.append(options.document)
-    print(text)
     _say(f"written: {', '.join(str(path) for path in written)}; left out: {len(measured.failures)}")
     return 0
 

@@ -59,8 +59,10 @@ class Assumptions(Struct, frozen=True, kw_only=True):
     packet_bytes: Annotated[
         float, _meta("bytes per frame", "Ethernet, IP, TCP and TLS record; loopback has none of it")
     ] = 95.0
-    cores_per_node: Annotated[int, _meta("cores", "a common size; 4 of 16 are for kernel and network")] = 16
-    gateways_per_node: Annotated[int, _meta("processes", "one core each")] = 12
+    cores_per_node: Annotated[
+        int, _meta("cores", "a common size; what gateways leave of it is for kernel and network")
+    ] = 16
+    gateways_per_node: Annotated[int, _meta("processes", "one core each, so no more than cores")] = 12
     nic_gbit: Annotated[float, _meta("Gbit/s per node", "a common size")] = 10.0
     spare_nodes: Annotated[int, _meta("nodes per cell", "one may die or be drained")] = 1
     replicas: Annotated[int, _meta("copies of each store", "a machine to go on with; it takes no load")] = 1

@@ -15,8 +15,10 @@ from loadtest.capacity import fanout, run
 from loadtest.capacity.__main__ import Report, main, report
 from loadtest.capacity.assumptions import Assumptions
 from loadtest.capacity.document import BEGIN, END
+from loadtest.capacity.plot import FANOUT
 from loadtest.capacity.points import ONE_SKU, RELAY, SCRIPT, FanoutPoint, JoinPoint, Measured
 from loadtest.capacity.projection import CASES
+from loadtest.places import file_can_be, folder_can_be
 from tests.loadtest_capacity.synthetic import measured
 
 
@@ -134,13 +136,102 @@ def test_nothing_usable_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         ["--assume", "tls_factor=inf"],
         ["--assume", "gateway_utilisation=50"],
         ["--seconds", "nan"],
+        ["--assume", "cores_per_node=2"],
+        ["--assume", "gateways_per_node=17"],
         ["--output", "."],
+        ["--output", f"{__file__}/x.json"],
+        ["--images", f"{__file__}/images"],
+        ["--images", __file__],
+        ["--images", "/proc/x"],
+        ["--images", "n" * 5_000],
+        ["--from", "no-such-file.json"],
         ["--document", "no-such-page.md"],
         ["--fast"],
     ],
 )
-def test_bad_options(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_options(
+    wrong: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loadtest.capacity.__main__.measure", lambda *_: pytest.fail("measured all the same"))
     with pytest.raises(SystemExit) as ended:
         main(wrong)
     assert ended.value.code == 2
     assert wrong[0].lstrip("-") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["danmaku_said=1e300", "machine_factor=1e-9", "spare_nodes=1e9"])
+def test_an_assumption_far_from_the_usual_is_refused_by_name(
+    given: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--assume", given])
+    assert ended.value.code == 2
+    assert f"{given.partition('=')[0]} is " in capsys.readouterr().err
+
+
+def test_more_gateways_than_cores_are_refused_by_both_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loadtest.capacity.__main__.draw", lambda *_: [])
+    with pytest.raises(SystemExit):
+        main(["--assume", "cores_per_node=2"])
+    told = capsys.readouterr().err
+    assert "gateways_per_node=12" in told and "cores_per_node=2" in told
+    kept = tmp_path / "capacity.json"
+    kept.write_bytes(msgspec.json.encode(report(measured(), Assumptions())))
+    two = ["--assume", "cores_per_node=2", "--assume", "gateways_per_node=2"]
+    assert main(["--from", str(kept), "--images", str(tmp_path), *two]) == 0
+    assert "gateway nodes (2 cores)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b'{"measured": "\xff"}', "cannot be read"),
+        (b"[" * 100_000, "cannot be read"),
+        (b'{"measured": {"machine": {}, "a": ' + b"[" * 100_000, "cannot be read"),
+        (b"{}", "cannot be read"),
+    ],
+)
+def test_a_kept_measurement_that_cannot_be_read_is_a_bad_option(
+    content: bytes, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "capacity.json"
+    kept.write_bytes(content)
+    with pytest.raises(SystemExit) as ended:
+        main(["--from", str(kept), "--images", str(tmp_path)])
+    assert ended.value.code == 2
+    assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("elapsed", [0.0, -1.0])
+def test_orders_that_took_no_time_are_refused_by_name(
+    elapsed: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = measured()
+    found.orders[1].elapsed_s = elapsed
+    kept = tmp_path / "capacity.json"
+    kept.write_bytes(msgspec.json.encode(report(found, Assumptions())))
+    with pytest.raises(SystemExit) as ended:
+        main(["--from", str(kept), "--images", str(tmp_path)])
+    assert ended.value.code == 2
+    assert f"elapsed_s of 1,000 orders/s is {elapsed:g}" in capsys.readouterr().err
+
+
+def test_what_cannot_be_written_after_all_is_told_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "capacity.json"
+    kept.write_bytes(msgspec.json.encode(report(measured(), Assumptions())))
+    (tmp_path / FANOUT).mkdir()
+    assert main(["--from", str(kept), "--images", str(tmp_path)]) == 2
+    printed = capsys.readouterr()
+    assert "not everything could be written" in printed.err
+    assert "gateway nodes" in printed.out
+
+
+def test_asking_whether_a_place_can_be_written_leaves_nothing(tmp_path: Path) -> None:
+    assert folder_can_be(tmp_path / "a" / "b") and file_can_be(tmp_path / "a" / "x.json")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    assert not folder_can_be(tmp_path / "nowhere" / "images")
