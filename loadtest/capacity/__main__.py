@@ -97,7 +97,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     try:
         options.assumptions = _assumed(options.assume)
     except (ValueError, msgspec.ValidationError) as error:
-        parser.error(f"--assume takes NAME=VALUE, a name of the table of assumptions: {error}")
+        parser.error(f"--assume takes NAME=VALUE of the table of assumptions: {error}")
     if not all(number is None or math.isfinite(number) for number in given):
         parser.error("sizes and seconds are finite numbers")
     if options.output is None and options.source is None:
