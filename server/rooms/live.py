@@ -186,7 +186,7 @@ class LiveRoom:
                 self._wiring.lost_stock(self.state.id)
                 self.mend()
             case b"X":
-                self.standings.doubt()
+                self.standings.lose()
                 self._wiring.lost_stock(self.state.id)
             case _:
                 log.warning("unknown message kind", kind=kind, room=self.state.id)
@@ -235,7 +235,9 @@ class LiveRoom:
     def _chat(self, messages: list[Danmaku]) -> None:
         self.chat_seen += len(messages)
         # A mute overtakes what its user said just before: that waited for the process's next publish.
-        self.recent.heard([one for one in messages if not self.standings.listed(one.user.id)])
+        # In doubt all is kept: who is listed may have been let speak unheard, and the reading drops the rest.
+        known = self.standings.known
+        self.recent.heard([one for one in messages if not known or not self.standings.listed(one.user.id)])
         for message in messages:
             self.broadcast.chat(message)
 
@@ -352,7 +354,7 @@ class LiveRoom:
     async def _learn_standings(self) -> None:
         """Read who is silenced, where that is in doubt. Who was kicked unheard goes now, who was muted or
         may speak again is told, and what was said before a mute that has ended already is shown no more."""
-        while not self.standings.known:
+        while self.standings.wanting:
             reading = self.standings.reading()
             oldest = self.recent.oldest_at
             since = FOREVER if oldest is None else oldest - CLOCK_SLACK_MS
@@ -360,7 +362,7 @@ class LiveRoom:
             unheard = self.standings.read(reading, found.muted, found.kicked)
             if unheard is not None:
                 self.moderations += 1  # a hello under way looks again
-                self.recent.silenced({*found.muted, *found.kicked})
+                self.recent.silenced(self.standings.users)
                 self.recent.silenced_since(found.lately)
                 for user, silence in unheard.muted.items():
                     self._tell_muted(user, silence)

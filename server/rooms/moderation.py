@@ -81,7 +81,7 @@ class Moderation:
 
     async def silenced(self, room: str, since: int) -> Silences:
         """Everybody who is muted or kicked now, and whoever was either at `since` (ms) or after, ended or
-        not: the last `MAX_SILENCED` of them."""
+        not: the last `MAX_SILENCED` of them, of the last day."""
         keys = [*_keys(room, "muted"), *_keys(room, "kicked"), room_key(room, "silenced")]
         with store_errors():
             muted, kicked, lately = await _silenced.run(self._client, keys, [since])

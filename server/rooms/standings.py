@@ -1,8 +1,8 @@
 """Who is muted in a room and who was kicked out of it, as this process knows it. Sans-I/O.
 
 The store decides; every change of it comes over the room's channel, and the channel forgets. So the
-answer is None, ask the store, from the moment the channel was lost until the lists were read again.
-What was heard while they were being read is heard once more on top of them.
+answer is None, ask the store, from the moment the channel was lost until it was there again and the
+lists were read after that. What was heard while they were being read is heard once more on top of them.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Standings:
         self._kicked: dict[str, Silence] = {}
         self._asked: set[str] = set()
         self._known = False
+        self._lost = True
         self._heard: list[DirectNotice] = []
         self._readings = 0
         self._next_end = FOREVER
@@ -44,6 +45,16 @@ class Standings:
     def known(self) -> bool:
         """Whether these are the store's lists."""
         return self._known
+
+    @property
+    def wanting(self) -> bool:
+        """Whether reading the lists would make them known: they are not, and changes are being heard."""
+        return not self._known and not self._lost
+
+    @property
+    def users(self) -> set[str]:
+        """Everybody who is `listed`."""
+        return {*self._muted, *self._kicked}
 
     def statistics(self) -> dict[str, int]:
         return {"muted": len(self._muted), "kicked": len(self._kicked), "bound": MAX_SILENCED}
@@ -104,8 +115,18 @@ class Standings:
 
     # ---- reading ----------------------------------------------------------------------------
 
+    def lose(self) -> None:
+        """Changes are lost from now on: nothing is known, whatever is read, until `doubt` and a reading."""
+        self._lost = True
+        self._unknow()
+
     def doubt(self) -> None:
-        """Changes may have been lost: nothing is known until the lists are read again."""
+        """Changes are heard from now on, but some may have been lost: nothing is known until the lists
+        are read again."""
+        self._lost = False
+        self._unknow()
+
+    def _unknow(self) -> None:
         self._known = False
         self._heard.clear()
         self._readings += 1
@@ -118,8 +139,8 @@ class Standings:
     def read(
         self, reading: int, muted: Mapping[str, Silence], kicked: Mapping[str, Silence]
     ) -> Unheard | None:
-        """The store's lists; what in them is new here. None: read again, changes were lost meanwhile."""
-        if reading != self._readings or len(self._heard) > HEARD:
+        """The store's lists; what in them is new here. None: changes were lost; read again if `wanting`."""
+        if self._lost or reading != self._readings or len(self._heard) > HEARD:
             return None
         muted_before, kicked_before = self._muted, self._kicked
         self._muted, self._kicked = dict(muted), dict(kicked)

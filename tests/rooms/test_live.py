@@ -273,6 +273,8 @@ async def test_a_unit_that_came_back_outlives_the_sold_out_event() -> None:
 
 async def test_newcomers_are_told_what_was_last_said_without_what_was_taken_back() -> None:
     house = House()
+    house.room.heard(b"R", b"")
+    await house.mended()
     ann, bob = (User(id=name, name=name, role=Role.VIEWER) for name in ("ann", "bob"))
     lines = [Danmaku(message=f"m{number}", user=ann, text="hi", at=NOW) for number in range(3)]
     house.room.heard(b"C", encode_chat([*lines, Danmaku(message="m3", user=bob, text="hi", at=NOW)]))
@@ -437,6 +439,71 @@ async def test_what_was_said_before_a_mute_that_came_and_went_unheard_is_not_sho
     await house.mended()
     shown = [line["message"] for line in orjson.loads(house.room.recent.encoded(JSON))]
     assert shown == ["bob1", "ann2"]
+
+
+async def test_nothing_is_known_while_the_channel_is_lost_whatever_is_read() -> None:
+    house = House()
+    answer, reads, silenced = asyncio.Event(), 0, house.lists.silenced
+
+    async def slow(room: str, since: int) -> Silences:
+        nonlocal reads
+        reads += 1
+        await answer.wait()
+        return await silenced(room, since)
+
+    house.lists.silenced = slow  # type: ignore[method-assign]
+    house.room.heard(b"R", b"")
+    while not reads:
+        await asyncio.sleep(0)
+    house.room.heard(b"X", b"")
+    answer.set()
+    await house.mended()
+    assert reads == 1 and not house.room.standings.known and house.room.ready.is_set()
+    house.lists.kicked["eve"] = Silence(FOREVER, "spam")  # not heard of
+    assert (await house.room.standing("eve", NOW)).kicked and house.lists.asked == 1
+    house.room.heard(b"R", b"")
+    await house.mended()
+    assert house.room.standings.known and (await house.room.standing("eve", NOW)).kicked
+    assert house.lists.asked == 1 and reads == 2
+
+
+def said(message: str, user: str, at: int) -> bytes:
+    speaker = User(id=user, name=user, role=Role.VIEWER)
+    return encode_chat([Danmaku(message=message, user=speaker, text="hi", at=at)])
+
+
+async def test_what_is_said_after_an_unmute_nobody_heard_of_is_shown_to_newcomers() -> None:
+    house = House()
+    house.room.heard(b"R", b"")
+    await house.mended()
+    for user in ("ann", "bob"):
+        house.room.heard(b"D", b'{"kind":"mute","user":"%s","until":null,"reason":""}' % user.encode())
+    house.lists.muted = {"bob": Silence(FOREVER, "")}
+    house.room.heard(b"X", b"")
+    house.room.heard(b"R", b"")
+    house.room.heard(b"C", said("ann1", "ann", NOW))
+    house.room.heard(b"C", said("bob1", "bob", NOW))  # waited for its process's publish when he was muted
+    await house.mended()
+    assert [line["message"] for line in orjson.loads(house.room.recent.encoded(JSON))] == ["ann1"]
+
+
+async def test_changes_heard_during_a_reading_decide_what_newcomers_are_shown() -> None:
+    house = House()
+    silenced = house.lists.silenced
+
+    async def crossed(room: str, since: int) -> Silences:
+        found = await silenced(room, since)
+        house.room.heard(b"D", b'{"kind":"unmute","user":"ann","until":0,"reason":""}')
+        house.room.heard(b"D", b'{"kind":"mute","user":"bob","until":null,"reason":""}')
+        for user in ("ann", "bob"):
+            house.room.heard(b"C", said(f"{user}1", user, NOW))
+        return found
+
+    house.lists.silenced = crossed  # type: ignore[method-assign]
+    house.lists.muted = {"ann": Silence(FOREVER, "")}
+    house.room.heard(b"R", b"")
+    await house.mended()
+    assert [line["message"] for line in orjson.loads(house.room.recent.encoded(JSON))] == ["ann1"]
 
 
 async def test_stock_messages_are_passed_on_and_so_is_the_doubt_about_them() -> None:

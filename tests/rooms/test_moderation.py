@@ -80,6 +80,15 @@ async def test_who_was_silenced_lately_is_known_after_it_has_ended(
     assert (await moderation.silenced("r", before)).lately.keys() == {"v", "w"}
 
 
+async def test_who_was_silenced_is_kept_for_a_day(moderation: Moderation, store: Redis) -> None:
+    day, key = 86_400_000, "{room:r}:silenced"
+    now = await store_time(store)
+    await store.zadd(key, {"old": now - day - 1, "young": now - day + 60_000})
+    await moderation.kick("r", "u", 1)
+    assert await store.zrange(key, 0, -1) == [b"young", b"u"]
+    assert day - 60_000 < await store.pttl(key) <= day
+
+
 async def test_a_later_mute_replaces_an_earlier_one(moderation: Moderation) -> None:
     await moderation.mute("r", "u")
     until = await moderation.mute("r", "u", 60_000, "less")

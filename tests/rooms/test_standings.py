@@ -49,7 +49,7 @@ class Crossing(RuleBasedStateMachine):
     def lose(self) -> None:
         self.connected = False
         self.channel.clear()
-        self.standings.doubt()
+        self.standings.lose()
 
     @rule()
     def subscribe(self) -> None:
@@ -78,7 +78,7 @@ class Crossing(RuleBasedStateMachine):
         until = muted.until if muted and muted.until > NOW else None
         self.standings.learnt(user, Standing(until, None, muted.reason if muted and until else ""))
 
-    @precondition(lambda self: self.connected and not self.standings.known and self.asked is None)
+    @precondition(lambda self: not self.standings.known and self.asked is None)
     @rule()
     def ask(self) -> None:
         self.asked = self.standings.reading()
@@ -102,6 +102,10 @@ class Crossing(RuleBasedStateMachine):
     @rule()
     def forget(self) -> None:
         self.standings.forget(NOW)
+
+    @invariant()
+    def nothing_is_known_while_changes_are_lost(self) -> None:
+        assert self.connected or not self.standings.known
 
     @invariant()
     def it_is_the_stores_truth_once_everything_was_delivered(self) -> None:
@@ -166,6 +170,7 @@ def test_only_the_newly_kicked_are_named() -> None:
 
 def test_more_changes_than_are_kept_while_reading_mean_another_reading() -> None:
     standings = Standings()
+    standings.doubt()
     reading = standings.reading()
     for number in range(HEARD + 2):
         standings.heard(DirectNotice(kind="kick", user=str(number)))
