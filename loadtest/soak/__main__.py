@@ -21,6 +21,7 @@ from pathlib import Path
 import msgspec
 
 from loadtest.bench.target import ServerFailed
+from loadtest.places import file_can_be
 from loadtest.soak.faults import usual_count
 from loadtest.soak.judge import MEMORY_BOUND
 from loadtest.soak.levels import COUNT_BOUND
@@ -85,7 +86,7 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     if len({*files, *others}) < len(files) + len(others):
         parser.error("--output, --plot, --document and --from are files of their own")
     for file in (given.output, given.plot):
-        if file is not None and (file.is_dir() or not _can_be_in(file.absolute().parent)):
+        if file is not None and not file_can_be(file):
             parser.error(f"{file} cannot be written")
     if given.seconds < SHORTEST_S:
         parser.error(f"--seconds from {SHORTEST_S:g}")
@@ -105,12 +106,6 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
         except (OSError, UnicodeDecodeError, NoPlace) as error:
             parser.error(f"--document: {error}")
     return given
-
-
-def _can_be_in(folder: Path) -> bool:
-    """Whether a file may be made there; the folder too where it is not there yet."""
-    there = next(one for one in (folder, *folder.parents) if one.exists())
-    return there.is_dir() and os.access(there, os.W_OK)
 
 
 def _say(line: str) -> None:

@@ -19,7 +19,7 @@ from loadtest.soak.samples import (
     named,
     stretches,
 )
-from loadtest.soak.slope import Trend, trend
+from loadtest.soak.slope import Trend, floor, trend
 
 DESCRIPTORS_BOUND = 16.0
 """Descriptors more than after the warm-up where nothing is pooled."""
@@ -48,7 +48,7 @@ LEVEL_READINGS = 30
 
 
 class Level(Struct, frozen=True, kw_only=True):
-    """A count that has to come back: its floor (see `_floor`) after the warm-up of a life and at its end.
+    """A count that has to come back: its floor (`slope.floor`) after the warm-up of a life and at its end.
 
     Of all lives of a role it is the one that rose most: a kill takes a leak with it. `lives`: how many
     were long enough to be judged; `early` and `late` are None where none was. `trend`: per ten minutes
@@ -106,7 +106,7 @@ def levels(
             late=late,
             bound=bound,
             lives=len(lives),
-            trend=trend(stretches([life[_warm(life) :] for life in lives], disturbed)),
+            trend=trend(stretches([life[_warm(life) :] for life in lives], disturbed), of=floor),
             trend_bound=count_bound,
         )
 
@@ -142,7 +142,7 @@ def _lag_level(samples: Sequence[Sample], disturbed: Sequence[tuple[float, float
         late=late,
         bound=LAG_BOUND_S,
         lives=1,
-        trend=trend(stretches([read], disturbed)),
+        trend=trend(stretches([read], disturbed), of=floor),
         trend_bound=LAG_BOUND_S,
     )
 
@@ -154,7 +154,7 @@ def _warm(life: Sequence[Point]) -> int:
 def _ends(life: Sequence[Point]) -> tuple[float, float]:
     """The floors after a life's warm-up and at its end."""
     warm, width = _warm(life), max(LEAST_READINGS, int(len(life) * WINDOW_SHARE))
-    return _floor([point.y for point in life[warm : warm + width]]), _floor([p.y for p in life[-width:]])
+    return floor([point.y for point in life[warm : warm + width]]), floor([p.y for p in life[-width:]])
 
 
 def _descriptors(_: Sample, reading: ProcessReading) -> float:
@@ -167,8 +167,3 @@ def _threads(_: Sample, reading: ProcessReading) -> float:
 
 def _unix(_: Sample, reading: ProcessReading) -> float:
     return float(reading.unix)
-
-
-def _floor(read: Sequence[float]) -> float:
-    """The lower quartile: what is there whatever is under way at the moment."""
-    return sorted(read)[len(read) // 4]

@@ -242,8 +242,8 @@ def markdown(report: Report, picture: str) -> str:
         *([""] if report.broken else []),
         f"Memory, without the first {WARM_SHARE:.0%} and the first {warm:,.0f} orders of each"
         " process's life, in which caches fill. One slope over all stretches between"
-        " faults, each with an intercept of its own; 95 % interval from block means, widened by what"
-        " correlation is left (`loadtest/soak/slope.py`). A fault may leave a step behind, as pools keep the"
+        " faults, each with an intercept of its own; 95 % interval from block means (of counts: lower"
+        " quartiles), widened by what correlation is left (`loadtest/soak/slope.py`). A fault may leave a step behind, as pools keep the"
         " size of the worst moment: *rise of a life* is from its warm-up to its end, steps included, beside"
         " what is allowed. *Flat* means that the whole interval lies below the bound: no leak larger than"
         " its upper end can have been there unseen. The store keeps every order by design and is"

@@ -21,7 +21,7 @@ a step is no slope.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from statistics import fmean
 
@@ -73,8 +73,11 @@ def student(degrees: int) -> float:
     return _T[degrees - 1] if degrees <= len(_T) else 1.96 + 2.4 / degrees
 
 
-def block_means(points: Sequence[Point], width_s: float) -> list[Point]:
-    """Means of `width_s` seconds each; what is left over at the end of the life goes to none."""
+def block_means(
+    points: Sequence[Point], width_s: float, of: Callable[[Sequence[float]], float] = fmean
+) -> list[Point]:
+    """One point for each `width_s` seconds: means of `at` and `x`, and what `of` makes of `y`. What is left
+    over at the end of the life goes to none."""
     means: list[Point] = []
     held: list[Point] = []
     begin = points[0].at if points else 0.0
@@ -82,23 +85,33 @@ def block_means(points: Sequence[Point], width_s: float) -> list[Point]:
     for point in points:
         number = int((point.at - begin) // width_s)
         if number != current and held:
-            means.append(_mean(held))
+            means.append(_mean(held, of))
             held = []
         current = number
         held.append(point)
     return means
 
 
-def _mean(points: Sequence[Point]) -> Point:
-    return Point(fmean(p.at for p in points), fmean(p.x for p in points), fmean(p.y for p in points))
+def _mean(points: Sequence[Point], of: Callable[[Sequence[float]], float]) -> Point:
+    return Point(fmean(p.at for p in points), fmean(p.x for p in points), of([p.y for p in points]))
 
 
-def trend(series: Sequence[Sequence[Point]], blocks: int = BLOCKS) -> Trend | None:
-    """`series`: a list of points per stretch. None where they are too short to say anything."""
+def floor(read: Sequence[float]) -> float:
+    """The lower quartile: what is there whatever is under way at the moment."""
+    return sorted(read)[len(read) // 4]
+
+
+def trend(
+    series: Sequence[Sequence[Point]],
+    blocks: int = BLOCKS,
+    of: Callable[[Sequence[float]], float] = fmean,
+) -> Trend | None:
+    """`series`: a list of points per stretch; `of`: what stands for a block. None where they are too short
+    to say anything."""
     length = sum(points[-1].at - points[0].at for points in series if points)
     if length <= 0:
         return None
-    means = [block_means(points, length / blocks) for points in series]
+    means = [block_means(points, length / blocks, of) for points in series]
     used = [_centred(life) for life in means if len(life) >= LEAST_BLOCKS]
     count = sum(len(life) for life in used)
     degrees = count - len(used) - 1
