@@ -14,6 +14,7 @@ SEED = 4
 SECONDS, FAULTS = rounds(6, 10), rounds(8, 12)
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_every_promise_held(tmp_path: Path) -> None:
