@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import socket
@@ -37,7 +36,7 @@ from server.gateway.page_headers import OTHER_HEADERS, SafeHeaders
 from server.gateway.pages import Pages
 from server.gateway.server import GatewayServer, configure
 from server.gateway.upkeep import drain, sweep
-from server.ops.collector import collect_regularly
+from server.ops.collector import collect_regularly, collect_seldom
 from server.ops.health import Probe
 from server.orders.backlog import BacklogWatch, LedgerCheck
 from server.orders.consumer import LedgerConsumer
@@ -77,7 +76,6 @@ log = structlog.get_logger("miaodan")
 BACKOFFICE_NICENESS = 5
 LAST_WRITES_SECONDS = 10.0
 """How long a back office that stops may take to bring the ledger up to date."""
-GC_THRESHOLDS = (100_000, 50, 1_000)
 
 
 def store_url(settings: Settings) -> str:
@@ -133,14 +131,6 @@ class Wiring:
             else:
                 product.available = counts.available
         return board
-
-
-def collect_seldom() -> None:
-    """What is there now stays; the rest is mostly acyclic. Collecting it all the time costs a tenth of an
-    order's way through a process (measured)."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
 
 
 class Gateway:

@@ -168,8 +168,9 @@ def _say(line: str) -> None:
 
 
 def _measured(options: argparse.Namespace) -> Measured:
-    if options.kept is not None:
-        return options.kept  # type: ignore[no-any-return]
+    kept: Measured | None = options.kept
+    if kept is not None:
+        return kept
     return measure(_size(options), options.output.parent, _say)
 
 

@@ -28,6 +28,7 @@ from loadtest.soak.samples import (
     named,
     series,
     stretches,
+    ten_minutes,
 )
 from loadtest.soak.slope import Trend, trend
 
@@ -117,7 +118,7 @@ def growths(
     found = []
     disturbed = disturbed_by(samples, strikes)
     for role in TIMED:
-        points = series(samples, role, _megabytes, lambda sample: sample.at / TEN_MINUTES, warm_orders)
+        points = series(samples, role, _megabytes, ten_minutes, warm_orders)
         all_of_it = counts(samples, role, lambda _, one: _megabytes(one))
         risen, rise_bound = max(
             (_rise(life, memory_bound) for life in points),

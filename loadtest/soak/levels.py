@@ -9,7 +9,6 @@ from msgspec import Struct
 from loadtest.chaos.targets import PROVIDER, Strike
 from loadtest.soak.lag import disturbed_by
 from loadtest.soak.samples import (
-    TEN_MINUTES,
     WARM_SHARE,
     Count,
     Point,
@@ -18,6 +17,7 @@ from loadtest.soak.samples import (
     counts,
     named,
     stretches,
+    ten_minutes,
 )
 from loadtest.soak.slope import Trend, floor, trend
 
@@ -131,7 +131,7 @@ def levels(
 def _lag_level(samples: Sequence[Sample], disturbed: Sequence[tuple[float, float]]) -> Level:
     """The ledger's lag has to be as short at the end as at the beginning, faults left out."""
     read = [
-        Point(sample.at, sample.at / TEN_MINUTES, sample.lag_s)
+        Point(sample.at, ten_minutes(sample), sample.lag_s)
         for sample in samples
         if sample.lag_s is not None and not any(begin <= sample.at <= end for begin, end in disturbed)
     ]

@@ -102,6 +102,33 @@ def warm_from(life: Life, samples: Sequence[Sample], warm_orders: float = WARM_O
     return next((max(quarter, at) for at, orders in taken if orders >= enough), float("inf"))
 
 
+Count = Callable[[Sample, ProcessReading], float | None]
+"""Something countable of one process; None where it could not be read."""
+
+
+def ten_minutes(sample: Sample) -> float:
+    return sample.at / TEN_MINUTES
+
+
+def counts(
+    samples: Sequence[Sample],
+    role: str,
+    read: Count,
+    against: Callable[[Sample], float | None] = ten_minutes,
+) -> list[list[Point]]:
+    """What was read of each process of a role, a list of points per life, its warm-up included; samples
+    without an `x` are left out."""
+    found: dict[int, list[Point]] = defaultdict(list)
+    for sample in samples:
+        x = against(sample)
+        if x is None:
+            continue
+        for reading in sample.processes:
+            if reading.role == role and (number := read(sample, reading)) is not None:
+                found[reading.pid].append(Point(sample.at, x, number))
+    return list(found.values())
+
+
 def series(
     samples: Sequence[Sample],
     role: str,
@@ -111,15 +138,11 @@ def series(
 ) -> list[list[Point]]:
     """A role's values, a list of points per life, warm-up left out; samples without an `x` are too."""
     begins = {(life.role, life.pid): warm_from(life, samples, warm_orders) for life in lives(samples)}
-    found: dict[int, list[Point]] = defaultdict(list)
-    for sample in samples:
-        x = against(sample)
-        if x is None:
-            continue
-        for reading in sample.processes:
-            if reading.role == role and sample.at >= begins[role, reading.pid]:
-                found[reading.pid].append(Point(sample.at, x, value(reading)))
-    return list(found.values())
+
+    def warm(sample: Sample, reading: ProcessReading) -> float | None:
+        return value(reading) if sample.at >= begins[role, reading.pid] else None
+
+    return counts(samples, role, warm, against)
 
 
 def stretches(
@@ -138,20 +161,3 @@ def stretches(
                 parts[sum(end < point.at for _, end in cuts)].append(point)
         found += parts.values()
     return found
-
-
-Count = Callable[[Sample, ProcessReading], float | None]
-"""Something countable of one process; None where it could not be read."""
-
-
-def counts(samples: Sequence[Sample], role: str, read: Count) -> list[list[Point]]:
-    """What was read of each process of a role, a list of points per life, its warm-up included.
-
-    `Point.x` is in units of ten minutes.
-    """
-    found: dict[int, list[Point]] = defaultdict(list)
-    for sample in samples:
-        for reading in sample.processes:
-            if reading.role == role and (number := read(sample, reading)) is not None:
-                found[reading.pid].append(Point(sample.at, sample.at / TEN_MINUTES, number))
-    return list(found.values())

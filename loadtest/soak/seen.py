@@ -11,11 +11,14 @@ from loadtest.soak.samples import ROLES, Sample, named
 
 GAP_S = 30.0
 """So long nothing may be known of a process or a number: a killed process comes back within seconds."""
+
+
+def _runs(role: str) -> Callable[[Sample], bool]:
+    return lambda sample: any(one.role == role for one in sample.processes)
+
+
 READ: dict[str, Callable[[Sample], bool]] = {
-    **{
-        named(role): lambda sample, role=role: any(one.role == role for one in sample.processes)  # type: ignore[misc]
-        for role in ROLES
-    },
+    **{named(role): _runs(role) for role in ROLES},
     "viewers' sockets": lambda sample: sample.connections is not None,
     "tasks": lambda sample: sample.tasks is not None,
     "orders": lambda sample: sample.orders is not None,
